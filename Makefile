@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# `make demo` and `make test` need nothing before them but Python 3.11 or later.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+# bash sets SECONDS by itself; only a value given to make counts.
+ifeq ($(origin SECONDS),environment)
+SECONDS :=
+endif
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: setup demo test check bench fmt lock clean help
+
+setup: $(STAMP) ## make .venv with everything demo, tests and checks need
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "banyan: $(PYTHON) not found; install Python 3.11 or later, or say make PYTHON=…" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "banyan: $(PYTHON) is older than 3.11; say make PYTHON=python3.11" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP) ## the edge on recorded Loomio traffic (SECONDS=20 ends by itself, JSON=path writes the report)
+	@$(BIN)/banyan demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(JSON),--report $(JSON)) $(ARGS)
+
+test: $(STAMP) ## all tests
+	$(BIN)/pytest -n auto $(ARGS)
+
+check: $(STAMP) ## lint, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(STAMP) ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(STAMP) ## pin requirements/*.in anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade requirements/run.in -o requirements/run.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade requirements/dev.in -o requirements/dev.txt
+
+clean: ## remove what the commands above made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## this text
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
