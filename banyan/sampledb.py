@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A database made from a corpus: its `schema.sql` and `data.sql.gz`, loaded without `psql`.
+
+Used by `banyan sample-db`, by the demo and by the tests. A load is one transaction: all of it or nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import io
+import re
+import urllib.parse
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+import contracts
+from banyan.embedded import PostgresServer, Seed
+from banyan.embedded.cache import Progress, silent
+from banyan.embedded.postgres import quoted
+
+SAMPLE = "sample"
+"""Name of the filled database on a server from `sample_server`."""
+
+EXTENSIONS = ("citext", "hstore", "pgcrypto")
+
+_COPY = re.compile(r"COPY (?P<table>[^(]+?) \((?P<columns>.*)\) FROM stdin;")
+_NAME = re.compile(r'"(?P<quoted>(?:[^"]|"")*)"|(?P<bare>[^",.\s]+)')
+
+
+class SampleDatabaseError(Exception):
+    """The database can't be made; the message says why and what helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Statements to run as they stand."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One COPY block: a table and its rows in COPY's text format."""
+
+    schema: str | None
+    table: str
+    columns: tuple[str, ...]
+    data: bytes
+
+
+def parse_dump(lines: Iterable[bytes]) -> Iterator[Script | Rows]:
+    """Cut a plain-text dump (as pg_dump writes it) into scripts and blocks of rows, in order.
+
+    Raises `SampleDatabaseError` when a block of rows does not end.
+    """
+    script: list[bytes] = []
+    lines = iter(lines)
+    for line in lines:
+        header = _COPY.fullmatch(line.decode().rstrip())
+        if header is None:
+            script.append(line)
+            continue
+        if text := b"".join(script).decode().strip():
+            yield Script(text)
+        script = []
+        *schema, table = _names(header["table"])
+        yield Rows(
+            schema[0] if schema else None, table, tuple(_names(header["columns"])), _block(table, lines)
+        )
+    if text := b"".join(script).decode().strip():
+        yield Script(text)
+
+
+def _names(text: str) -> list[str]:
+    return [found["bare"] or found["quoted"].replace('""', '"') for found in _NAME.finditer(text)]
+
+
+def _block(table: str, lines: Iterator[bytes]) -> bytes:
+    rows: list[bytes] = []
+    for line in lines:
+        if line.rstrip(b"\r\n") == rb"\.":
+            return b"".join(rows)
+        rows.append(line)
+    raise SampleDatabaseError(f"the rows of table {table} have no end; the dump is cut off")
+
+
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """The two files of a corpus that make a database."""
+
+    schema: Path
+    data: Path
+
+    @classmethod
+    def of(cls, corpus: Path) -> Dump:
+        """Find them in the folder `corpus`. Raises `SampleDatabaseError`."""
+        dump = cls(corpus / "schema.sql", corpus / "data.sql.gz")
+        for file in (dump.schema, dump.data):
+            if not file.is_file():
+                raise SampleDatabaseError(f"{corpus} is no corpus: it has no {file.name}")
+        return dump
+
+    def digest(self) -> str:
+        """A name for the contents; also changes with the code that loads them."""
+        sources = (self.schema, self.data, Path(__file__))
+        return hashlib.sha256(
+            b"".join(hashlib.sha256(file.read_bytes()).digest() for file in sources)
+        ).hexdigest()[:16]
+
+    def parts(self) -> Iterator[Script | Rows]:
+        """Schema, then rows, then the positions of the sequences."""
+        with self.schema.open("rb") as lines:
+            yield from parse_dump(lines)
+        with gzip.open(self.data, "rb") as lines:
+            yield from parse_dump(lines)
+
+
+async def make_database(url: str, corpus: Path, *, force: bool = False, progress: Progress = silent) -> None:
+    """Create the database that `url` names (it may be there, empty) and fill it from the folder `corpus`.
+
+    `force` drops what is there first. Raises `SampleDatabaseError`; a database created here is dropped
+    again then.
+    """
+    dump = Dump.of(corpus)
+    name = urllib.parse.unquote(urllib.parse.urlsplit(url).path.lstrip("/"))
+    if not name:
+        raise SampleDatabaseError("the URL names no database; end it with /NAME")
+    created = await _create(url, name, force=force, progress=progress)
+    try:
+        await _fill(url, dump, progress)
+    except BaseException:
+        if created:
+            await _administer(url, f"DROP DATABASE IF EXISTS {quoted(name)}")
+        raise
+
+
+async def _create(url: str, name: str, *, force: bool, progress: Progress) -> bool:
+    """Whether the database was created now; else it was there, and empty."""
+    if force:
+        progress(f"dropping the database {name}, if it is there")
+        await _administer(url, f"DROP DATABASE IF EXISTS {quoted(name)}")
+    else:
+        try:
+            tables = await _tables(url)
+        except asyncpg.InvalidCatalogNameError:
+            pass
+        else:
+            if tables:
+                raise SampleDatabaseError(
+                    f"the database {name} holds {tables} tables; --force drops it first"
+                )
+            return False
+    progress(f"creating the database {name}")
+    await _administer(url, f"CREATE DATABASE {quoted(name)} ENCODING 'UTF8' TEMPLATE template0")
+    return True
+
+
+async def _connect(url: str) -> asyncpg.Connection[asyncpg.Record]:
+    try:
+        return await asyncpg.connect(url)
+    except asyncpg.InvalidCatalogNameError:
+        raise
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        where = urllib.parse.urlsplit(url)
+        raise SampleDatabaseError(
+            f"no connection to PostgreSQL at {where.hostname}:{where.port}: {error}"
+        ) from error
+
+
+async def _administer(url: str, statement: str) -> None:
+    """Run a statement about databases, from the database `postgres`."""
+    connection = await _connect(
+        urllib.parse.urlunsplit(urllib.parse.urlsplit(url)._replace(path="/postgres"))
+    )
+    try:
+        await connection.execute(statement)
+    except asyncpg.PostgresError as error:
+        raise SampleDatabaseError(f"{statement.split(' ENCODING')[0]}: {error}") from error
+    finally:
+        await connection.close()
+
+
+async def _tables(url: str) -> int:
+    connection = await _connect(url)
+    try:
+        count: int = await connection.fetchval(
+            "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        )
+        return count
+    finally:
+        await connection.close()
+
+
+async def _fill(url: str, dump: Dump, progress: Progress) -> None:
+    connection = await _connect(url)
+    try:
+        progress("creating the tables")
+        async with connection.transaction():
+            for extension in EXTENSIONS:
+                await connection.execute(f"CREATE EXTENSION IF NOT EXISTS {extension} WITH SCHEMA public")
+            loading = False
+            for part in dump.parts():
+                if isinstance(part, Script):
+                    await connection.execute(part.text)
+                    continue
+                if not loading:
+                    progress("loading the rows")
+                    loading = True
+                await connection.copy_to_table(
+                    part.table, schema_name=part.schema, columns=part.columns, source=io.BytesIO(part.data)
+                )
+        await connection.execute("ANALYZE")
+    except asyncpg.PostgresError as error:
+        raise SampleDatabaseError(f"PostgreSQL refused the dump: {error}") from error
+    finally:
+        await connection.close()
+
+
+def sample_server(corpus: Path, *, progress: Progress = silent) -> PostgresServer:
+    """A server, not yet started, whose database `sample` holds the corpus (the cache keeps it filled)."""
+
+    def fill(server: PostgresServer) -> None:
+        asyncio.run(make_database(server.url(SAMPLE), corpus, progress=progress))
+
+    return PostgresServer(Seed(f"sample-{Dump.of(corpus).digest()}", fill), progress=progress)
+
+
+def default_corpus() -> Path:
+    """The recordings that come with the project."""
+    return Path(contracts.__file__).parent / "recordings" / "loomio-3.0.17"
