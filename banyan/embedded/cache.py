@@ -66,7 +66,9 @@ def server_user() -> pwd.struct_passwd | None:
 
 
 def require_reachable(folder: Path, remedy: str) -> None:
-    """Raise `EmbeddedError` unless every user may enter `folder`'s parents. Matters for root only."""
+    """Raise `EmbeddedError` when the server's user may not enter `folder`'s parents."""
+    if server_user() is None:
+        return
     for parent in folder.parents:
         if not parent.stat().st_mode & stat.S_IXOTH:
             raise EmbeddedError(f"PostgreSQL runs as user nobody, who may not enter {parent}; {remedy}")

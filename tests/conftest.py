@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What any test may ask for: real servers (one of each per test process) and databases of its own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from banyan.embedded import PostgresServer, ValkeyServer
+from banyan.sampledb import SAMPLE, default_corpus, sample_server
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL whose database `sample` holds the recorded data; take copies, never that one."""
+    with sample_server(default_corpus()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[ValkeyServer]:
+    """A Valkey for the whole test process; keep to keys of your own."""
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def sample_url(postgres: PostgresServer) -> AsyncIterator[str]:
+    """The URL of a database of this test alone, holding the recorded data."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    yield await postgres.create_database(name, SAMPLE)
+    await postgres.drop_database(name)
