@@ -46,7 +46,8 @@ class ValkeyServer:
     def start(self) -> Self:
         """Start it and wait until it answers."""
         self._progress("starting Valkey")
-        self._process = on_free_port(self._start_on)
+        binary = valkey_binary()
+        self._process = on_free_port(lambda port: self._start_on(binary, port))
         return self
 
     def stop(self) -> None:
@@ -55,7 +56,7 @@ class ValkeyServer:
             self._process.stop()
             self._process = None
 
-    def _start_on(self, port: int) -> KeptProcess:
+    def _start_on(self, binary: Path, port: int) -> KeptProcess:
         folder = Path(tempfile.mkdtemp(prefix="banyan-valkey-"))
         settings = folder / "valkey.conf"
         settings.write_text(
@@ -64,7 +65,7 @@ class ValkeyServer:
         )
         self.port = port
         process = KeptProcess(
-            "Valkey", [str(valkey_binary()), str(settings)], folder, stop_signal=signal.SIGTERM
+            "Valkey", [str(binary), str(settings)], folder, stop_signal=signal.SIGTERM
         )
         process.wait_until(self._answers)
         return process
