@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Which side answers a request, and why. Pure; made for every request.
+
+A subject (see `subject.py`) falls into one of 10,000 buckets by a hash of nothing but the file's salt and the subject.
+A group's share of P % takes the buckets below P × 100 to the new side. So a subject's place never changes, raising the
+share moves nobody back, and 0 and 100 are exact.
+
+Before the bucket counts, in this order: a route that is in no group, a request whose real method may hide in a header
+or body, the kill switch, `keep_on_legacy`, pins. Behind it: whether the new side is available at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from hashlib import blake2b
+
+import msgspec
+
+from proxy.config.written import Sticky
+from proxy.routing.query import carries
+from proxy.routing.subject import SubjectReader
+from proxy.routing.table import BUCKETS, Group, Route, Table
+
+
+def bucket_of(salt: bytes, subject: bytes) -> int:
+    """The bucket, 0 to 9,999, of a subject. `salt` holds no NUL, so no two pairs run together."""
+    return int.from_bytes(blake2b(salt + b"\0" + subject, digest_size=8).digest(), "big") % BUCKETS
+
+
+class Reason(StrEnum):
+    """Why a request went where it went; also a metric label and a field of every log line. Never renamed."""
+
+    UNMATCHED = "unmatched"
+    """No route of the catalogue matches."""
+    NO_GROUP = "no-group"
+    """The route is in no group: it stays."""
+    METHOD_OVERRIDE = "method-override"
+    """A POST whose header names another method."""
+    FORM_METHOD = "form-method"
+    """A form POST to a path that has PUT, PATCH or DELETE routes: its body may name another method."""
+    KILL = "kill"
+    """The kill switch of the group, or of the file."""
+    KEEP_QUERY = "keep-query"
+    KEEP_SESSION = "keep-session"
+    KEEP_HEADER = "keep-header"
+    """`keep_on_legacy` names a query key, session key or header that the request carries."""
+    PIN = "pin"
+    """This user, cookie or API key is pinned."""
+    UNHEALTHY = "unhealthy"
+    """It would have gone to the new side, but that is not available."""
+    SHARE = "share"
+    """The bucket and the group's percentage decided."""
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """Where one request goes, and why.
+
+    `bucket` is None where it did not matter. `set_cookie` is a new value for the visitor's own cookie, to be set on
+    the answer. `subject_kind` says what the bucket was drawn from, "" where nothing was.
+    """
+
+    side: str
+    backend: int
+    reason: Reason
+    bucket: int | None
+    percent: float
+    group: str | None
+    set_cookie: bytes | None
+    subject_kind: str
+
+
+METHOD_OVERRIDE = tuple(f"x{a}http{b}method{c}override".encode() for a in "-_" for b in "-_" for c in "-_")
+"""The header by which Rack lets a POST name another method, in every spelling that Puma takes for it."""
+
+
+def decide(
+    table: Table,
+    route: Route,
+    *,
+    method: bytes,
+    path: bytes,
+    query: bytes,
+    headers: Mapping[bytes, bytes],
+    reader: SubjectReader,
+    peer: str,
+    available: Sequence[bool],
+    user: str | None = None,
+) -> Decision:
+    """Where a request goes.
+
+    `route` is what `table.match` found, or `table.unmatched`. `path` and `query` are raw; `headers` maps lower-case
+    names to first values; `peer` is the client's address; `available` says of each backend whether it can be used;
+    `user` replaces the user whom the cookies name (for `explain`).
+    """
+    visitor = _Visitor(table, reader, headers, query, peer, user)
+    group = route.group
+    if group is None:
+        reason = Reason.UNMATCHED if route is table.unmatched else Reason.NO_GROUP
+        return _answer(table, table.legacy, reason, None, visitor)
+    if group.threshold == 0 and not group.pins:
+        # The outcome is known, and most of a young configuration looks like this.
+        return _answer(table, group.from_backend, Reason.KILL if group.kill else Reason.SHARE, group, visitor)
+    stays = _stays(table, route, group, method, path, query, headers, visitor)
+    if stays is not None:
+        return _answer(table, group.from_backend, stays, group, visitor)
+    if group.pins:
+        pinned = visitor.pinned_to(group)
+        if pinned is not None:
+            if available[pinned]:
+                return _answer(table, pinned, Reason.PIN, group, visitor)
+            return _answer(table, group.from_backend, Reason.UNHEALTHY, group, visitor)
+    if group.threshold == 0:
+        return _answer(table, group.from_backend, Reason.SHARE, group, visitor)
+    bucket = None
+    if group.threshold < BUCKETS:
+        bucket = visitor.bucket(group)
+        if bucket >= group.threshold:
+            return _answer(table, group.from_backend, Reason.SHARE, group, visitor, bucket)
+    if available[group.to_backend]:
+        return _answer(table, group.to_backend, Reason.SHARE, group, visitor, bucket)
+    return _answer(table, group.from_backend, Reason.UNHEALTHY, group, visitor, bucket)
+
+
+class _Visitor:
+    """What is known of one request's sender; each thing is found out once, and only when asked for."""
+
+    __slots__ = ("_cookies", "_headers", "_minted", "_peer", "_person", "_query", "_reader", "_table", "kind")
+
+    def __init__(
+        self,
+        table: Table,
+        reader: SubjectReader,
+        headers: Mapping[bytes, bytes],
+        query: bytes,
+        peer: str,
+        user: str | None,
+    ) -> None:
+        self._table = table
+        self._reader = reader
+        self._headers = headers
+        self._cookies = headers.get(b"cookie", b"")
+        self._query = query
+        self._peer = peer
+        self._person: bytes | None = None if user is None else b"user:" + user.encode()
+        self._minted: bytes | None = None
+        self.kind = ""
+
+    def holds_session_key(self, globs: tuple[str, ...]) -> bool:
+        return bool(self._cookies) and self._reader.session(self._cookies).holds(globs)
+
+    def pinned_to(self, group: Group) -> int | None:
+        """The backend that this visitor is pinned to by user, API key or own cookie, in this order."""
+        own = self._reader.own(self._cookies)
+        for subject in (self._who(), None if own is None else b"cookie:" + own):
+            if subject is not None and subject in group.pins:
+                self.kind = _kind(subject)
+                return group.pins[subject]
+        return None
+
+    def bucket(self, group: Group) -> int:
+        """The visitor's bucket in `group`; notes what it was drawn from."""
+        subject = self._subject(group)
+        self.kind = _kind(subject)
+        return bucket_of(self._table.salt, subject)
+
+    def cookie_to_set(self) -> bytes | None:
+        """A new value for the own cookie, where the visitor needs one and can be given one."""
+        if self._minted is not None:
+            return self._minted
+        table = self._table
+        if not (table.cookie_for_all or table.cookie_for_visitors) or b"upgrade" in self._headers:
+            return None
+        if self._reader.own(self._cookies) is not None:
+            return None
+        if not table.cookie_for_all and self._who() is not None:
+            return None
+        return self._mint()
+
+    def _subject(self, group: Group) -> bytes:
+        sticky = group.sticky
+        if sticky is Sticky.NONE:
+            return b"draw:" + self._reader.draw()
+        if sticky is Sticky.HEADER:
+            value = self._headers.get(group.sticky_header)
+            return b"header:" + value if value else b"address:" + self._peer.encode()
+        if sticky is Sticky.USER:
+            who = self._who()
+            if who is not None:
+                return who
+        own = self._reader.own(self._cookies)
+        if own is None:
+            if b"upgrade" in self._headers:
+                # A WebSocket's answer is no place for a cookie.
+                return b"address:" + self._peer.encode()
+            own = self._mint()
+        return b"cookie:" + own
+
+    def _who(self) -> bytes | None:
+        if self._person is None:
+            self._person = self._reader.person(self._cookies, self._query, self._table.api_key_parameters)
+        return self._person
+
+    def _mint(self) -> bytes:
+        self._minted = self._reader.mint()
+        return self._minted
+
+
+def _kind(subject: bytes) -> str:
+    return subject[: subject.index(b":")].decode()
+
+
+def _stays(
+    table: Table,
+    route: Route,
+    group: Group,
+    method: bytes,
+    path: bytes,
+    query: bytes,
+    headers: Mapping[bytes, bytes],
+    visitor: _Visitor,
+) -> Reason | None:
+    """What keeps the request on the old side before anybody is asked who sent it; None for nothing."""
+    if method == b"POST":
+        if any(map(headers.__contains__, METHOD_OVERRIDE)):
+            return Reason.METHOD_OVERRIDE
+        if _is_form(headers) and table.hides_other_methods(route, path):
+            return Reason.FORM_METHOD
+    if group.kill:
+        return Reason.KILL
+    guards = group.guards
+    if guards.query and carries(query, guards.query):
+        return Reason.KEEP_QUERY
+    if guards.session and visitor.holds_session_key(guards.session):
+        return Reason.KEEP_SESSION
+    if guards.headers and any(map(headers.__contains__, guards.headers)):
+        return Reason.KEEP_HEADER
+    return None
+
+
+def _is_form(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether Rack reads the body of a POST as a form, where `_method` may stand.
+
+    Source: Rack::Request#form_data? and #parseable_data?: also where no Content-Type says what it is.
+    """
+    content_type = headers.get(b"content-type", b"").strip().lower()
+    return not content_type or content_type.startswith((b"application/x-www-form-urlencoded", b"multipart/"))
+
+
+def _answer(
+    table: Table,
+    backend: int,
+    reason: Reason,
+    group: Group | None,
+    visitor: _Visitor,
+    bucket: int | None = None,
+) -> Decision:
+    return Decision(
+        table.backends[backend].name,
+        backend,
+        reason,
+        bucket,
+        0 if group is None else group.percent,
+        None if group is None else group.name,
+        visitor.cookie_to_set(),
+        visitor.kind,
+    )

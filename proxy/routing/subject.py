@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Who a request comes from, as far as a bucket needs to know.
+
+A subject is a short byte string that stays the same as long as the visitor does:
+
+    user:42            the Rails session's user; where it has none, the user of a valid remember-me cookie
+    key:<hash>         the API key (hashed, so that it appears in no log)
+    cookie:<value>     the edge's own cookie
+
+A session's raw cookie identifies nobody (Rails encrypts it anew on nearly every answer), so it is decrypted. What
+came out is remembered by the cookie's value, within bounds. A cookie that cannot be decrypted is counted and means
+"no user".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from fnmatch import fnmatchcase
+from hashlib import blake2b
+from secrets import token_bytes
+
+from proxy.routing.query import value_of
+from railscompat.cookies import EncryptedCookies, SignedCookies
+from railscompat.errors import CookieError
+from railscompat.session import REMEMBER_COOKIE, SESSION_COOKIE, keys_of, remembered, user_of
+
+BUCKET_COOKIE = b"banyan_bucket"
+"""The edge's own cookie: 32 hexadecimal digits."""
+
+_OWN = re.compile(rb"[0-9a-f]{32}")
+
+
+def cookie_value(header: bytes, name: bytes) -> bytes | None:
+    """The first cookie called `name` in a raw Cookie header, as Rack finds it; None without.
+
+    Source: Rack::Utils.parse_cookies_header (pairs are separated by `;` and spaces, the first of a name counts).
+    """
+    wanted = name + b"="
+    at = header.find(wanted)
+    while at >= 0:
+        before = header[:at].rstrip(b" ")
+        if not before or before.endswith(b";"):
+            end = header.find(b";", at)
+            return header[at + len(wanted) : end if end >= 0 else None]
+        at = header.find(wanted, at + 1)
+    return None
+
+
+def key_subject(api_key: bytes) -> bytes:
+    """The subject of an API key."""
+    return b"key:" + blake2b(api_key, digest_size=16).hexdigest().encode()
+
+
+class Session:
+    """What the edge wants of a Rails session: its user (as subject, None for nobody) and the names of its keys."""
+
+    __slots__ = ("_verdicts", "keys", "user")
+
+    def __init__(self, user: bytes | None, keys: frozenset[str]) -> None:
+        self.user = user
+        self.keys = keys
+        self._verdicts: dict[tuple[str, ...], bool] = {}
+
+    def holds(self, globs: tuple[str, ...]) -> bool:
+        """Whether a key fits one of `globs`; remembered, as sessions are."""
+        verdict = self._verdicts.get(globs)
+        if verdict is None:
+            verdict = any(fnmatchcase(key, glob) for key in self.keys for glob in globs)
+            self._verdicts[globs] = verdict
+        return verdict
+
+
+NO_SESSION = Session(None, frozenset())
+
+
+class SubjectReader:
+    """Reads subjects from requests; one per worker, outliving the tables.
+
+    `secret_key_base`: Rails' secret, None where the edge does not have it (then nobody is a user). `now` judges the
+    expiry of remember-me cookies. `randomness(n)` gives n random bytes. `undecryptable` counts session and remember-me
+    cookies that were no use; `minted` counts own cookies handed out.
+    """
+
+    def __init__(
+        self,
+        secret_key_base: str | None,
+        now: Callable[[], datetime],
+        *,
+        session_cookie: str = SESSION_COOKIE,
+        randomness: Callable[[int], bytes] = token_bytes,
+        remembered_sessions: int = 10_000,
+    ) -> None:
+        self.undecryptable = 0
+        self.minted = 0
+        self._now = now
+        self._randomness = randomness
+        self._session_name = session_cookie
+        self._session_bytes = session_cookie.encode()
+        self._encrypted = None if secret_key_base is None else EncryptedCookies(secret_key_base)
+        self._signed = None if secret_key_base is None else SignedCookies(secret_key_base)
+        self._sessions: dict[bytes, Session] = {}
+        self._most = remembered_sessions
+
+    def session(self, cookies: bytes) -> Session:
+        """The Rails session in a raw Cookie header; an empty one where there is none that can be read."""
+        if self._encrypted is None:
+            return NO_SESSION
+        value = cookie_value(cookies, self._session_bytes)
+        if not value:
+            return NO_SESSION
+        session = self._sessions.get(value)
+        if session is None:
+            session = self._decrypt(self._encrypted, value)
+            if len(self._sessions) >= self._most:
+                # Sessions are renewed all the time, so the oldest entries are those least likely to come again.
+                del self._sessions[next(iter(self._sessions))]
+            self._sessions[value] = session
+        return session
+
+    def _decrypt(self, jar: EncryptedCookies, value: bytes) -> Session:
+        try:
+            session = jar.decrypt(self._session_name, value)
+        except CookieError:
+            self.undecryptable += 1
+            return NO_SESSION
+        user = user_of(session)
+        return Session(None if user is None else b"user:%d" % user.id, keys_of(session))
+
+    def user(self, cookies: bytes) -> bytes | None:
+        """The subject of the signed-in or remembered user."""
+        if self._signed is None or not cookies:
+            return None
+        user = self.session(cookies).user
+        if user is not None:
+            return user
+        value = cookie_value(cookies, b"remember_user_token")
+        if not value:
+            return None
+        try:
+            found = remembered(self._signed.verify(REMEMBER_COOKIE, value, now=self._now()))
+        except CookieError:
+            self.undecryptable += 1
+            return None
+        return None if found is None else b"user:%d" % found.id
+
+    def person(self, cookies: bytes, query: bytes, key_parameters: Sequence[bytes]) -> bytes | None:
+        """The best subject that is not the edge's own: user, else API key."""
+        user = self.user(cookies)
+        if user is not None:
+            return user
+        key = value_of(query, key_parameters)
+        return None if key is None else key_subject(key)
+
+    def own(self, cookies: bytes) -> bytes | None:
+        """The value of the edge's own cookie, if it has the form of one."""
+        value = cookie_value(cookies, BUCKET_COOKIE)
+        return value if value is not None and _OWN.fullmatch(value) else None
+
+    def mint(self) -> bytes:
+        """A new value for the edge's own cookie."""
+        self.minted += 1
+        return self._randomness(16).hex().encode()
+
+    def draw(self) -> bytes:
+        """A subject for one request only."""
+        return self._randomness(8)
