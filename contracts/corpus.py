@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import json
 import lzma
 import tarfile
 from collections.abc import Iterator
@@ -63,6 +64,10 @@ class Response(msgspec.Struct, frozen=True):
     status: int
     headers: dict[str, str | tuple[Cookie, ...]]
     body: msgspec.Raw = msgspec.Raw(b"null")
+
+    def parsed_body(self) -> Any:
+        """The body as Python values, decoded anew at each call."""
+        return json.loads(bytes(self.body))
 
     @property
     def cookies(self) -> tuple[Cookie, ...]:
@@ -193,7 +198,7 @@ class Corpus:
         return self._text("schema.sql")
 
     def data_sql(self) -> IO[str]:
-        """The rows (COPY blocks), then the sequences' positions, as a text stream to be closed by the caller."""
+        """The rows (COPY blocks), then the sequences' positions, as a text stream for the caller to close."""
         return self._text("data.sql")
 
     def stored_files(self) -> Iterator[tuple[str, bytes]]:
