@@ -10,7 +10,7 @@ request.
 import re
 from collections.abc import Callable
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from railscompat.errors import Code, MarshalError
 from railscompat.marshal.values import (
@@ -18,7 +18,6 @@ from railscompat.marshal.values import (
     MAX_BYTES,
     MAX_DEPTH,
     AsciiString,
-    Key,
     Symbol,
     UserString,
     Value,
@@ -27,9 +26,15 @@ from railscompat.marshal.values import (
 VERSION: Final = b"\x04\x08"
 
 _IVAR, _STRING, _SYMBOL, _SYMLINK, _USER_CLASS = b'I":;C'
+_ARRAY, _HASH = b"[{"
 _TRUE, _FALSE = b"TF"
 _FLOAT = re.compile(rb"-?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:e[-+]?[0-9]{1,4})?|-?inf|nan")
 _ENCODING: Final = Symbol("E")
+_UTF8_MARK: Final = b"\x06;\x00T"
+_ASCII_MARK: Final = b"\x06;\x00F"
+"""One instance variable, named by the stream's first symbol: true or false."""
+_FIRST_MARK: Final = b"\x06:\x06E"
+"""One instance variable, named by a new symbol: the encoding."""
 
 
 class _Open(Enum):
@@ -49,7 +54,7 @@ def load(data: bytes) -> Value:
         raise MarshalError(Code.MALFORMED, "not a Marshal 4.8 stream")
     reader = _Reader(data)
     try:
-        value = reader.value(0)
+        value = reader.value()
     except IndexError:
         raise MarshalError(Code.MALFORMED, "the stream ends too early") from None
     if reader.pos != len(data):
@@ -65,39 +70,75 @@ class _Reader:
     they are cut.
     """
 
-    __slots__ = ("_common_mark", "_data", "_objects", "_symbols", "pos")
+    __slots__ = ("_data", "_objects", "_symbols", "pos")
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._symbols: list[Symbol] = []
         self._objects: list[Value | _Open] = []
-        # Whether the encoding's mark is the first symbol, so that ";\0" names it.
-        self._common_mark = False
         self.pos = len(VERSION)
 
-    def value(self, depth: int) -> Value:
-        """Any value; `depth` is the number of containers around it."""
-        data, pos = self._data, self.pos
-        kind = data[pos]
-        if kind == _IVAR and self._common_mark and data[pos + 1] == _STRING and 5 < data[pos + 2] < 128:
-            # A string of 1 to 122 bytes. Is its encoding the only mark?
-            end = pos + data[pos + 2] - 2
-            mark = data[end : end + 4]
-            if mark == b"\x06;\x00T":
-                text = data[pos + 3 : end].decode("utf-8", "surrogateescape")
-                self._objects.append(text)
-                self.pos = end + 4
-                return text
-            if mark == b"\x06;\x00F":
-                text = AsciiString(data[pos + 3 : end].decode("ascii", "surrogateescape"))
-                self._objects.append(text)
-                self.pos = end + 4
-                return text
-        self.pos = pos + 1
-        read = _READERS.get(kind)
+    def value(self) -> Value:
+        """The whole value.
+
+        `items` are those of the innermost open container (a hash's keys and values in turn), `left` is how
+        many of them are missing; the stack holds the same of the containers around it.
+        """
+        data, symbols, objects, pos = self._data, self._symbols, self._objects, self.pos
+        stack: list[tuple[list[Value], int, bool, int]] = []
+        items: list[Value] = []
+        left, is_hash, index = 1, False, 0
+        while True:
+            kind = data[pos]
+            text = None
+            if kind == _IVAR and data[pos + 1] == _STRING and 5 < data[pos + 2] < 128:
+                # A string of 1 to 122 bytes. Is its encoding, by the stream's first symbol, its only mark?
+                end = pos + data[pos + 2] - 2
+                mark = data[end : end + 4]
+                if mark == _UTF8_MARK and symbols[0] is _ENCODING:
+                    text = data[pos + 3 : end].decode("utf-8", "surrogateescape")
+                elif mark == _ASCII_MARK and symbols[0] is _ENCODING:
+                    text = AsciiString(data[pos + 3 : end].decode("ascii", "surrogateescape"))
+                elif not symbols and mark == _FIRST_MARK and data[end + 4] == _TRUE:
+                    symbols.append(_ENCODING)
+                    text = data[pos + 3 : end].decode("utf-8", "surrogateescape")
+                    end += 1
+            if text is not None:
+                objects.append(text)
+                items.append(text)
+                left -= 1
+                pos = end + 4
+            elif kind in (_ARRAY, _HASH):
+                stack.append((items, left, is_hash, index))
+                self.pos = pos + 1
+                items, is_hash, index = [], kind == _HASH, len(objects)
+                if len(stack) > MAX_DEPTH:
+                    raise MarshalError(Code.TOO_LARGE, f"more than {MAX_DEPTH} levels")
+                left = self._count() * (2 if is_hash else 1)
+                objects.append(_OPEN)
+                pos = self.pos
+            else:
+                self.pos = pos
+                items.append(self._scalar())
+                left -= 1
+                pos = self.pos
+            while not left:
+                if not stack:
+                    self.pos = pos
+                    return items[0]
+                closed = objects[index] = _pairs(items) if is_hash else items
+                items, left, is_hash, index = stack.pop()
+                items.append(closed)
+                left -= 1
+
+    def _scalar(self) -> Value:
+        """A value that holds no others."""
+        kind = self._data[self.pos]
+        read = _SCALARS.get(kind)
         if read is None:
-            raise MarshalError(Code.UNSUPPORTED, f"type {chr(kind)!r} at byte {pos} is not supported")
-        return read(self, depth)
+            raise MarshalError(Code.UNSUPPORTED, f"type {chr(kind)!r} at byte {self.pos}")
+        self.pos += 1
+        return read(self)
 
     # The parts everything is made of.
 
@@ -117,7 +158,11 @@ class _Reader:
 
     def _count(self) -> int:
         """How many bytes or elements follow. Each takes at least a byte, so no count exceeds what is left."""
-        count = self._integer()
+        count = self._data[self.pos] - 5
+        if 0 < count < 123:
+            self.pos += 1
+        else:
+            count = self._integer()
         if not 0 <= count <= len(self._data) - self.pos:
             raise MarshalError(Code.MALFORMED, f"impossible count {count} before byte {self.pos}")
         return count
@@ -146,12 +191,11 @@ class _Reader:
         raise MarshalError(Code.MALFORMED, f"no symbol at byte {self.pos - 1}")
 
     def _new_symbol(self) -> Symbol:
-        try:
-            symbol = Symbol(self._blob().decode("ascii"))
-        except UnicodeDecodeError:
-            raise MarshalError(Code.UNSUPPORTED, "a symbol of no known encoding") from None
-        if not self._symbols:
-            self._common_mark = symbol == _ENCODING
+        name = self._blob()
+        if not name.isascii():
+            raise MarshalError(Code.UNSUPPORTED, "a symbol of no known encoding")
+        # That one is compared by identity.
+        symbol = _ENCODING if name == b"E" else Symbol(name.decode())
         self._symbols.append(symbol)
         return symbol
 
@@ -175,27 +219,27 @@ class _Reader:
             raise MarshalError(Code.MALFORMED, "a symbol that is not valid UTF-8") from None
         return symbol
 
-    # One reader per type byte; the byte itself was read.
+    # One reader per type byte of scalars; the byte itself was read.
 
-    def _nil(self, depth: int) -> Value:
+    def _nil(self) -> Value:
         return None
 
-    def _true(self, depth: int) -> Value:
+    def _true(self) -> Value:
         return True
 
-    def _false(self, depth: int) -> Value:
+    def _false(self) -> Value:
         return False
 
-    def _fixnum(self, depth: int) -> Value:
+    def _fixnum(self) -> Value:
         return self._integer()
 
-    def _plain_symbol(self, depth: int) -> Value:
+    def _plain_symbol(self) -> Value:
         return self._new_symbol()
 
-    def _symbol_link(self, depth: int) -> Value:
+    def _symbol_link(self) -> Value:
         return self._known_symbol()
 
-    def _object_link(self, depth: int) -> Value:
+    def _object_link(self) -> Value:
         index = self._integer()
         if not 0 <= index < len(self._objects):
             raise MarshalError(Code.MALFORMED, f"no object has number {index}")
@@ -204,7 +248,7 @@ class _Reader:
             raise MarshalError(Code.UNSUPPORTED, "a container that holds itself")
         return value
 
-    def _bignum(self, depth: int) -> Value:
+    def _bignum(self) -> Value:
         sign = self._take(1)
         width = 2 * self._count()
         if sign not in (b"+", b"-"):
@@ -216,7 +260,7 @@ class _Reader:
         self._objects.append(number)
         return number
 
-    def _float(self, depth: int) -> Value:
+    def _float(self) -> Value:
         text = self._blob()
         if not _FLOAT.fullmatch(text):
             raise MarshalError(Code.MALFORMED, "not a number")
@@ -224,40 +268,12 @@ class _Reader:
         self._objects.append(number)
         return number
 
-    def _binary(self, depth: int) -> Value:
+    def _binary(self) -> Value:
         data = self._blob()
         self._objects.append(data)
         return data
 
-    def _array(self, depth: int) -> Value:
-        count = self._enter(depth)
-        index = len(self._objects)
-        self._objects.append(_OPEN)
-        values = [self.value(depth + 1) for _ in range(count)]
-        self._objects[index] = values
-        return values
-
-    def _hash(self, depth: int) -> Value:
-        count = self._enter(depth)
-        index = len(self._objects)
-        self._objects.append(_OPEN)
-        values: dict[Key, Value] = {}
-        for _ in range(count):
-            key = self.value(depth + 1)
-            if isinstance(key, (list, dict)):
-                raise MarshalError(Code.UNSUPPORTED, "a hash with an array or a hash as key")
-            values[key] = self.value(depth + 1)
-        if len(values) != count:
-            raise MarshalError(Code.UNSUPPORTED, "a hash with keys that are one in Python")
-        self._objects[index] = values
-        return values
-
-    def _enter(self, depth: int) -> int:
-        if depth >= MAX_DEPTH:
-            raise MarshalError(Code.TOO_LARGE, f"more than {MAX_DEPTH} levels")
-        return self._count()
-
-    def _marked(self, depth: int) -> Value:
+    def _marked(self) -> Value:
         """A string or symbol with instance variables, of which the encoding comes first."""
         kind = self._data[self.pos]
         self.pos += 1
@@ -273,12 +289,12 @@ class _Reader:
         data = self._blob()
         index = len(self._objects)
         self._objects.append(_OPEN)
-        ivars = self._ivars(depth)
+        ivars = self._ivars()
         text = self._objects[index] = _string(data, ruby_class, ivars)
         return text
 
-    def _ivars(self, depth: int) -> list[tuple[Symbol, Value]]:
-        return [(self._symbol(), self.value(depth + 1)) for _ in range(self._enter(depth))]
+    def _ivars(self) -> list[tuple[Symbol, Value]]:
+        return [(self._symbol(), self._scalar()) for _ in range(self._count())]
 
 
 def _string(data: bytes, ruby_class: str | None, ivars: list[tuple[Symbol, Value]]) -> str:
@@ -294,7 +310,20 @@ def _string(data: bytes, ruby_class: str | None, ivars: list[tuple[Symbol, Value
     return AsciiString(text) if us_ascii else text
 
 
-_READERS: Final[dict[int, Callable[[_Reader, int], Value]]] = {
+def _pairs(items: list[Value]) -> Value:
+    """The hash of keys and values in turn."""
+    pairs: dict[Any, Value] = {}
+    try:
+        for index in range(0, len(items), 2):
+            pairs[items[index]] = items[index + 1]
+    except TypeError:
+        raise MarshalError(Code.UNSUPPORTED, "a hash with an array or a hash as key") from None
+    if 2 * len(pairs) != len(items):
+        raise MarshalError(Code.UNSUPPORTED, "a hash with keys that are one in Python")
+    return pairs
+
+
+_SCALARS: Final[dict[int, Callable[[_Reader], Value]]] = {
     ord("0"): _Reader._nil,
     ord("T"): _Reader._true,
     ord("F"): _Reader._false,
@@ -305,7 +334,5 @@ _READERS: Final[dict[int, Callable[[_Reader, int], Value]]] = {
     ord(";"): _Reader._symbol_link,
     ord("@"): _Reader._object_link,
     ord('"'): _Reader._binary,
-    ord("["): _Reader._array,
-    ord("{"): _Reader._hash,
     ord("I"): _Reader._marked,
 }
