@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The edge as processes: one parent, one or more workers.
+
+    parent   reads and compiles routing.yaml, serves the admin port (aiohttp), checks health, sums and renders metrics,
+             watches files and signals, starts workers and replaces dead ones. It carries no traffic.
+    worker   carries traffic (proxy.dataplane) and nothing else: no YAML, no rendering, no HTTP of its own.
+
+They speak over one socket pair per worker (`control`): tables, health and orders go down, counts come up. When the
+parent is gone a worker drains and ends; when a worker is gone the parent starts another on the same listening socket.
+"""

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What parent and worker say to each other: length-prefixed msgpack messages over a socket pair.
+
+The only pickle is the table's, and it travels downwards only: a worker cannot make its parent run anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from typing import Final
+
+import msgspec
+
+from proxy.telemetry.metrics import Snapshot
+
+_LENGTH: Final = struct.Struct("!I")
+
+
+class Install(msgspec.Struct, tag="install", frozen=True):
+    """Down: run this table (a pickle). Answered by Installed."""
+
+    generation: int
+    table: bytes
+
+
+class Health(msgspec.Struct, tag="health", frozen=True):
+    """Down: which addresses answer, backend by backend."""
+
+    up: dict[str, list[bool]]
+
+
+class Count(msgspec.Struct, tag="count", frozen=True):
+    """Down: send a snapshot. Answered by Counted."""
+
+
+class Drain(msgspec.Struct, tag="drain", frozen=True):
+    """Down: finish what is under way within `grace` seconds, then end."""
+
+    grace: float
+
+
+class Reopen(msgspec.Struct, tag="reopen", frozen=True):
+    """Down: open the access log anew."""
+
+
+class Ready(msgspec.Struct, tag="ready", frozen=True):
+    """Up: the worker accepts connections."""
+
+
+class Installed(msgspec.Struct, tag="installed", frozen=True):
+    """Up: the table of this generation runs. `stall` is how long the loop stood still for it, in seconds."""
+
+    generation: int
+    stall: float
+
+
+class Counted(msgspec.Struct, tag="counted", frozen=True):
+    """Up: all that this worker counted."""
+
+    snapshot: Snapshot
+
+
+Down = Install | Health | Count | Drain | Reopen
+Up = Ready | Installed | Counted
+
+
+async def receive_down(reader: asyncio.StreamReader) -> Down | None:
+    """The parent's next message; None when it is gone."""
+    data = await _frame(reader)
+    return None if data is None else _DOWN.decode(data)
+
+
+async def receive_up(reader: asyncio.StreamReader) -> Up | None:
+    """The worker's next message; None when it is gone."""
+    data = await _frame(reader)
+    return None if data is None else _UP.decode(data)
+
+
+def send(writer: asyncio.StreamWriter, message: Down | Up) -> None:
+    """Send a message. What the other side no longer reads is dropped with it."""
+    data = _ENCODER.encode(message)
+    writer.write(_LENGTH.pack(len(data)) + data)
+
+
+async def _frame(reader: asyncio.StreamReader) -> bytes | None:
+    try:
+        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+        return await reader.readexactly(length)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DOWN: Final[msgspec.msgpack.Decoder[Down]] = msgspec.msgpack.Decoder(Down)
+_UP: Final[msgspec.msgpack.Decoder[Up]] = msgspec.msgpack.Decoder(Up)

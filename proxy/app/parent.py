@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The parent process: configuration in, workers kept, admin port served, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from proxy.app.admin import admin_application
+from proxy.app.health import HealthMonitor
+from proxy.app.secrets import SecretError, read_secret_key_base
+from proxy.app.supervisor import Supervisor
+from proxy.clock import wall_clock
+from proxy.config.errors import ConfigError
+from proxy.config.load import Loaded, load
+from proxy.config.watch import watch
+from proxy.routing.compile import compile_table
+from proxy.routing.subject import SubjectReader
+from proxy.routing.table import Table
+from proxy.telemetry.log import Format, configure_events
+from proxy.telemetry.metrics import Snapshot, series
+from proxy.telemetry.window import Window
+
+_COUNT_EVERY: Final = 1.0
+
+log = structlog.get_logger()
+
+
+class EdgeOptions(msgspec.Struct, frozen=True):
+    """The command line of `banyan edge`. Addresses are (host, port); port 0 picks a free one."""
+
+    config: Path
+    listen: tuple[str, int]
+    admin: tuple[str, int]
+    workers: int = 1
+    access_log: str = "-"
+    log_format: Format = "json"
+    drain_seconds: float = 30.0
+
+
+class StartError(Exception):
+    """The edge cannot start. `findings`: what is wrong with the configuration, if that is the reason."""
+
+    def __init__(self, message: str, findings: tuple[ConfigError, ...] = ()) -> None:
+        super().__init__(message)
+        self.findings = findings
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a reload came to. `generation` is the one that runs now, the new one or still the old."""
+
+    ok: bool
+    changed: bool
+    generation: int
+    errors: tuple[ConfigError, ...] = ()
+    warnings: tuple[ConfigError, ...] = ()
+
+
+class Parent:
+    """The edge as a whole, seen from the admin port."""
+
+    def __init__(self, options: EdgeOptions) -> None:
+        self.options = options
+        self.window = Window()
+        self.reader = SubjectReader(_secret(), now=wall_clock(os.environ))
+        self.rejection: Outcome | None = None
+        self._reloads = {"changed": 0, "unchanged": 0, "rejected": 0}
+        loaded = self._load()
+        if loaded.config is None:
+            raise StartError(f"{options.config} is not usable", loaded.errors)
+        self._config = loaded.config
+        self._files = loaded.files
+        self.table: Table = compile_table(loaded.config, 1)
+        self._reloading = asyncio.Lock()
+        self._stopping = asyncio.Event()
+        self._sockets = _listening_sockets(options.listen, options.workers)
+        self.supervisor = Supervisor(
+            self._sockets, options.access_log, options.log_format, options.drain_seconds
+        )
+        self.health = HealthMonitor(self.supervisor.tell_health)
+        self.started = False
+
+    def _load(self) -> Loaded:
+        return load(self.options.config, os.environ)
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests are served: started, not stopping, and a worker lives."""
+        return (
+            self.started
+            and not self._stopping.is_set()
+            and any(worker.pid for worker in self.supervisor.workers)
+        )
+
+    def available(self) -> list[bool]:
+        """Whether each backend of the running table has an address that is up."""
+        up = self.health.up()
+        return [any(up.get(backend.name, [True])) for backend in self.table.backends]
+
+    async def reload(self) -> Outcome:
+        """Read the files again; run what they say, or keep what runs and remember why."""
+        async with self._reloading:
+            loaded = await asyncio.to_thread(self._load)
+            self._files = loaded.files
+            if loaded.config is None:
+                outcome = Outcome(False, False, self.table.generation, loaded.errors, loaded.warnings)
+                self._count_reload("rejected", outcome)
+                first = loaded.errors[0]
+                log.error(
+                    "configuration rejected",
+                    generation=outcome.generation,
+                    errors=len(loaded.errors),
+                    file=first.file,
+                    line=first.line,
+                    column=first.column,
+                    code=first.code,
+                    message=first.message,
+                    remedy=first.remedy,
+                )
+                return outcome
+            if loaded.config == self._config:
+                outcome = Outcome(True, False, self.table.generation, (), loaded.warnings)
+                self._count_reload("unchanged", None)
+                return outcome
+            table = await asyncio.to_thread(compile_table, loaded.config, self.table.generation + 1)
+            self._config = loaded.config
+            self.table = table
+            if not await self.supervisor.install(table):
+                log.warning(
+                    "a worker did not confirm the new generation in time", generation=table.generation
+                )
+            self.health.watch(table)
+            self._count_reload("changed", None)
+            log.info("configuration loaded", generation=table.generation)
+            return Outcome(True, True, table.generation, (), loaded.warnings)
+
+    def _count_reload(self, outcome: str, rejection: Outcome | None) -> None:
+        self._reloads[outcome] += 1
+        self.rejection = rejection
+
+    async def count(self) -> Snapshot:
+        """All counts, the workers' and the parent's own."""
+        snapshot = await self.supervisor.count()
+        for outcome, count in self._reloads.items():
+            snapshot.counters[series("banyan_edge_reloads_total", outcome=outcome)] = count
+        snapshot.counters["banyan_edge_worker_restarts_total"] = self.supervisor.restarts
+        gauges = snapshot.gauges
+        gauges["banyan_edge_generation"] = self.table.generation
+        gauges["banyan_edge_config_rejected"] = float(self.rejection is not None)
+        gauges["banyan_edge_workers"] = sum(worker.pid is not None for worker in self.supervisor.workers)
+        for group in self.table.groups:
+            gauges[series("banyan_edge_group_percent", group=group.name)] = (
+                0.0 if group.kill else group.percent
+            )
+        for backend, up in zip(self.table.backends, self.health.up().values(), strict=False):
+            for address, answers in zip(backend.addresses, up, strict=False):
+                name = series("banyan_edge_backend_up", backend=backend.name, address=address.authority)
+                gauges[name] = float(answers)
+        return snapshot
+
+    # -- life -----------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then drain."""
+        loop = asyncio.get_running_loop()
+        background: list[asyncio.Task[None]] = []
+        runner = web.AppRunner(admin_application(self), access_log=None)
+        await runner.setup()
+        admin_socket = _bind(self.options.admin, reuse_port=False)
+        try:
+            await web.SockSite(runner, admin_socket).start()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._stopping.set)
+            loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+            loop.add_signal_handler(signal.SIGUSR1, self.supervisor.reopen_logs)
+            await self.supervisor.start(self.table)
+            self.health.watch(self.table)
+            self.started = True
+            _say(f"listening on {_url(self._sockets[0])}", f"admin on {_url(admin_socket)}")
+            background.append(loop.create_task(self._watch()))
+            background.append(loop.create_task(self._count_regularly()))
+            await self._stopping.wait()
+            log.info("draining", grace=self.options.drain_seconds)
+        finally:
+            self._stopping.set()
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            await self.supervisor.drain(self.options.drain_seconds)
+            await self.health.close()
+            await runner.cleanup()
+
+    def stop(self) -> None:
+        """Begin to drain, as SIGTERM does."""
+        self._stopping.set()
+
+    def _reload_soon(self) -> None:
+        task = asyncio.get_running_loop().create_task(self.reload())
+        task.add_done_callback(_report)
+
+    async def _watch(self) -> None:
+        """Reload whenever the files may have changed."""
+        async for _ in watch(lambda: self._files):
+            await self.reload()
+
+    async def _count_regularly(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            self.window.add(loop.time(), await self.supervisor.count())
+            await asyncio.sleep(_COUNT_EVERY)
+
+
+def _report(task: asyncio.Task[Outcome]) -> None:
+    """A reload that a signal asked for has nobody else to tell."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("reload failed", exc_info=task.exception())
+
+
+def _secret() -> str | None:
+    try:
+        secret = read_secret_key_base(os.environ)
+    except SecretError as error:
+        raise StartError(str(error)) from None
+    if secret is None:
+        log.warning(
+            "no SECRET_KEY_BASE",
+            effect="signed-in users cannot be told apart by their session; all visitors get the edge's own cookie",
+            remedy="set SECRET_KEY_BASE or SECRET_KEY_BASE_FILE to Rails' value",
+        )
+    return secret
+
+
+def _listening_sockets(listen: tuple[str, int], workers: int) -> list[socket.socket]:
+    """One socket per worker on the same address: the kernel spreads connections over them."""
+    first = _bind(listen, reuse_port=True)
+    address = (listen[0], first.getsockname()[1])
+    return [first, *(_bind(address, reuse_port=True) for _ in range(workers - 1))]
+
+
+def _bind(address: tuple[str, int], *, reuse_port: bool) -> socket.socket:
+    host, port = address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if reuse_port:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(1024)
+    except OSError as error:
+        sock.close()
+        raise StartError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+    sock.setblocking(False)
+    return sock
+
+
+def _url(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def run_edge(options: EdgeOptions, *, on_parent: Callable[[Parent], None] = lambda _: None) -> None:
+    """Run an edge in this process until it is told to stop. Raises StartError."""
+    configure_events(options.log_format)
+
+    async def run() -> None:
+        parent = Parent(options)
+        on_parent(parent)
+        await parent.run()
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(run())

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A worker: the data plane on one listening socket, ordered about by its parent.
+
+Run as `python -m proxy.app.worker` with WorkerOptions as JSON in argv[1]; secrets come from the environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import pickle
+import signal
+import socket
+import sys
+import time
+
+import msgspec
+import structlog
+import uvloop
+
+from proxy.app import control
+from proxy.app.secrets import read_secret_key_base
+from proxy.clock import wall_clock
+from proxy.dataplane.edge import Edge
+from proxy.routing.subject import SubjectReader
+from proxy.routing.table import Table
+from proxy.telemetry.log import AccessLog, Format, configure_events
+
+log = structlog.get_logger()
+
+
+class WorkerOptions(msgspec.Struct):
+    """File descriptors inherited from the parent, and where logs go."""
+
+    control_fd: int
+    listen_fd: int
+    access_log: str
+    log_format: Format
+    drain_seconds: float
+
+
+class Worker:
+    """One worker's life: first table, listen, obey, drain."""
+
+    def __init__(self, options: WorkerOptions) -> None:
+        self._options = options
+        self._edge: Edge | None = None
+        self._draining: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until drained: on SIGTERM, by order, or because the parent is gone."""
+        loop = asyncio.get_running_loop()
+        reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=self._options.control_fd))
+        loop.add_signal_handler(signal.SIGTERM, self._start_draining, self._options.drain_seconds)
+        loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches the parent, which drains us
+        listening = loop.create_task(self._listen_to_parent(reader, writer))
+        await self._over.wait()
+        listening.cancel()
+        if self._edge is not None:
+            control.send(writer, control.Counted(self._edge.snapshot()))
+            await self._edge.close()
+        writer.close()
+
+    async def _listen_to_parent(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (message := await control.receive_down(reader)) is not None:
+            await self._obey(message, writer)
+        self._start_draining(self._options.drain_seconds)
+
+    async def _obey(self, message: control.Down, writer: asyncio.StreamWriter) -> None:
+        edge = self._edge
+        match message:
+            case control.Install(generation=generation, table=data):
+                started = time.perf_counter()
+                table: Table = pickle.loads(data)  # from the parent alone, see `control`
+                if edge is None:
+                    await self._start(table)
+                    control.send(writer, control.Ready())
+                else:
+                    edge.install(table)
+                control.send(writer, control.Installed(generation, time.perf_counter() - started))
+            case control.Health(up=up) if edge is not None:
+                edge.set_health(up)
+            case control.Count() if edge is not None:
+                control.send(writer, control.Counted(edge.snapshot()))
+            case control.Reopen() if edge is not None:
+                edge.reopen_log()
+            case control.Drain(grace=grace):
+                self._start_draining(grace)
+            case _:
+                log.warning("order ignored", order=type(message).__name__, why="no table yet")
+
+    async def _start(self, table: Table) -> None:
+        options = self._options
+        clock = wall_clock(os.environ)
+        secret = read_secret_key_base(os.environ)
+        reader = SubjectReader(secret, now=clock)
+        access_log = AccessLog(options.access_log, options.log_format, time.time)
+        edge = Edge(asyncio.get_running_loop(), table, reader, access_log, os.urandom(8).hex())
+        await edge.listen(socket.socket(fileno=options.listen_fd))
+        self._edge = edge
+        # What exists now stays: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+
+    def _start_draining(self, grace: float) -> None:
+        if self._draining is None:
+            self._draining = asyncio.get_running_loop().create_task(self._drain(grace))
+
+    async def _drain(self, grace: float) -> None:
+        if self._edge is not None:
+            await self._edge.drain(grace)
+        self._over.set()
+
+
+def main() -> None:
+    """Entry point of the process."""
+    options = msgspec.json.decode(sys.argv[1], type=WorkerOptions)
+    configure_events(options.log_format)
+    uvloop.run(Worker(options).run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,514 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""One client's connection: requests in, answers out, one exchange at a time.
+
+No task, future or coroutine per request: this object and an `UpstreamConnection` call each other. What may go wrong
+has a phase and a deadline; the wheel calls `on_deadline` when it has passed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, cast
+
+from proxy.dataplane import compose
+from proxy.dataplane.exchange import FAILURES
+from proxy.dataplane.forwarded import client_address, forwarding_lines, is_trusted
+from proxy.dataplane.framing import END_OF_CHUNKS, ChunkedReader, LengthReader, chunk
+from proxy.dataplane.heads import CHUNKED, RequestHead, ResponseHead
+from proxy.dataplane.scan import scan_request
+from proxy.dataplane.timers import NEVER
+from proxy.model import Malformed
+
+if TYPE_CHECKING:
+    from proxy.dataplane.edge import Edge
+    from proxy.dataplane.exchange import Exchange
+
+# What the connection waits for, and so what a passed deadline means.
+_IDLE: Final = 0
+_HEAD: Final = 1
+_QUEUE: Final = 2
+_UPLOAD: Final = 3
+_FIRST_BYTE: Final = 4
+_STREAM: Final = 5
+_LINGER: Final = 6
+_CLOSING: Final = 7
+
+_PIPELINE_BYTES: Final = 65_536  # of requests sent ahead; more is left in the socket
+_HEAD_SECONDS: Final = 10.0  # for a whole head to arrive
+_KEEP_ALIVE_SECONDS: Final = 75.0  # between two requests
+_STALLED_SECONDS: Final = 60.0  # for a client that stopped reading
+_LINGER_SECONDS: Final = 2.0
+_LINGER_BYTES: Final = 8 * 1024 * 1024
+
+
+class ClientConnection(asyncio.Protocol):
+    """See the module. `edge` is shared by all connections of a worker."""
+
+    __slots__ = (
+        "_chunked",
+        "_close_after",
+        "_edge",
+        "_half_closed",
+        "_held",
+        "_lingered",
+        "_paused_for_upstream",
+        "_phase",
+        "_transport",
+        "_write_paused",
+        "deadline",
+        "exchange",
+        "peer",
+        "secure",
+        "slot",
+        "trusted",
+    )
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self._transport: asyncio.Transport = _NOT_CONNECTED
+        self._held = b""
+        self._phase = _IDLE
+        self._chunked = False
+        self._close_after = False
+        self._half_closed = False
+        self._paused_for_upstream = False
+        self._write_paused = False
+        self._lingered = 0
+        self.exchange: Exchange | None = None
+        self.deadline = NEVER
+        self.slot = 0
+        self.peer = ""
+        self.secure = False
+        self.trusted = False
+
+    # -- the client speaks ------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: somebody connected."""
+        self._transport = cast("asyncio.Transport", transport)
+        peername = transport.get_extra_info("peername")
+        self.peer = peername[0] if isinstance(peername, tuple) else ""
+        self.trusted = is_trusted(self.peer, self._edge.table.trusted_proxies)
+        self._edge.connections.add(self)
+        self._wait(_HEAD, _HEAD_SECONDS)
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes of a request, or of several."""
+        exchange = self.exchange
+        if exchange is None:
+            if self._phase == _LINGER:
+                self._discard(len(data))
+                return
+            self._request(self._held + data if self._held else data)
+        elif exchange.request_body is not None:
+            self._upload(exchange, data)
+        else:
+            self._held += data
+            if len(self._held) > _PIPELINE_BYTES:
+                self._transport.pause_reading()
+
+    def _request(self, data: bytes) -> None:
+        edge = self._edge
+        if data[:1] in (b"\r", b"\n"):
+            data = self._skip_empty_line(data)
+        try:
+            head = scan_request(data, edge.generation.head_limits) if data else None
+        except Malformed as broken:
+            self._refuse(broken.status, broken.code, broken.reason)
+            return
+        if head is None:
+            self._held = data
+            if self._half_closed:
+                self._transport.close()
+            elif data and self._phase == _IDLE:
+                self._wait(_HEAD, _HEAD_SECONDS)
+            return
+        self._held = b""
+        self._begin(head, data[head.size :])
+
+    def _skip_empty_line(self, data: bytes) -> bytes:
+        """One empty line before a request is forgiven (RFC 9112 §2.2)."""
+        return data[2:] if data[:2] == b"\r\n" else data
+
+    def _begin(self, head: RequestHead, rest: bytes) -> None:
+        edge = self._edge
+        forwarding = head.forwarding
+        address = self.peer
+        if self.trusted:
+            address = client_address(address, True, forwarding, edge.table.trusted_proxies)
+        elif len(forwarding) > (b"x-request-id" in forwarding):
+            edge.untrusted_forwarding()
+        exchange = self.exchange = edge.decide(head, self, address)
+        scheme = b"https" if self.secure else b"http"
+        exchange.unsent.append(
+            compose.request_bytes(
+                head,
+                authority=exchange.pool.authority,
+                forwarding=forwarding_lines(self.peer, self.trusted, scheme, head.host, forwarding),
+                request_id=exchange.request_id,
+            )
+        )
+        if head.length != 0:
+            limit = exchange.route.body_limit
+            if limit is not None and head.length > limit:
+                self._fail("body_too_large")
+                return
+            exchange.request_body = ChunkedReader() if head.length == CHUNKED else LengthReader(head.length)
+            self._transport.pause_reading()
+            self._paused_for_upstream = True
+            if rest:
+                self._upload(exchange, rest)
+                if self.exchange is not exchange or exchange.failure:
+                    return
+        else:
+            self._held = rest
+        self._wait(_QUEUE, exchange.pool.backend.pool.wait)
+        exchange.pool.acquire(exchange)
+
+    def _upload(self, exchange: Exchange, data: bytes) -> None:
+        """A piece of the request's body goes to the backend, framed anew."""
+        body = exchange.request_body
+        if body is None:
+            return
+        try:
+            payload, rest = body.feed(data)
+        except Malformed as broken:
+            self._cut_off(broken.status, broken.code, broken.reason)
+            return
+        exchange.bytes_in += len(payload)
+        limit = exchange.route.body_limit
+        if limit is not None and exchange.bytes_in > limit:
+            self._fail("body_too_large")
+            return
+        out = payload
+        if exchange.head.length == CHUNKED:
+            out = chunk(payload) if payload else b""
+            if rest is not None:
+                out += END_OF_CHUNKS
+        if rest is not None:
+            exchange.request_body = None
+            self._held = rest
+        upstream = exchange.upstream
+        if upstream is None:
+            exchange.unsent.append(out)
+            return
+        if rest is None:
+            self._wait(_UPLOAD, exchange.timeouts.request_body)
+        elif self._phase == _UPLOAD:
+            self._wait(_FIRST_BYTE, exchange.timeouts.first_byte)
+        if out:
+            upstream.transport.write(out)
+
+    def eof_received(self) -> bool:
+        """asyncio: the client finished sending. It still gets the answer to what it asked completely."""
+        self._half_closed = True
+        exchange = self.exchange
+        if exchange is None:
+            if self._held and self._phase == _HEAD:
+                self._refuse(400, "incomplete", "the connection ended in the middle of a request")
+                return True
+            return False
+        if exchange.request_body is not None:
+            self._end(exchange, "client_closed")
+            return False
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: the client is gone; so is its request to the backend."""
+        self._edge.left(self)
+        self._edge.wheel.forget(self)
+        if self.exchange is not None:
+            self._end(self.exchange, "client_closed")
+
+    # -- the backend speaks -----------------------------------------------------------------------------------
+
+    def upstream_ready(self) -> None:
+        """The exchange has its connection, and what was held back for it is sent."""
+        exchange = self.exchange
+        if exchange is None:
+            return
+        if exchange.request_body is not None:
+            self._wait(_UPLOAD, exchange.timeouts.request_body)
+        else:
+            self._wait(_FIRST_BYTE, exchange.timeouts.first_byte)
+        if self._paused_for_upstream:
+            self._paused_for_upstream = False
+            self._resume_reading()
+
+    def upstream_full(self, full: bool) -> None:
+        """The backend reads too slowly (or caught up): hold the client back."""
+        if full:
+            self._paused_for_upstream = True
+            self._transport.pause_reading()
+        elif self._paused_for_upstream:
+            self._paused_for_upstream = False
+            self._resume_reading()
+
+    def interim(self, head: ResponseHead) -> None:
+        """A 1xx goes to the client at once, if its HTTP knows such."""
+        exchange = self.exchange
+        if exchange is not None and exchange.head.minor == 1:
+            self._transport.write(compose.response_bytes(head, chunked=False, connection=b"", cookie=None))
+
+    def answer(self, head: ResponseHead, payload: bytes, done: bool) -> None:
+        """The answer's head came, with the first of its body; `done`: that was all."""
+        exchange = self.exchange
+        if exchange is None:
+            return
+        request = exchange.head
+        exchange.status = head.status
+        exchange.first_byte_at = self._edge.now()
+        self._chunked = head.length < 0 and request.minor == 1
+        self._close_after = not (
+            request.keep_alive
+            and exchange.request_body is None
+            and not self._half_closed
+            and not self._edge.draining
+            and (head.length >= 0 or self._chunked)
+        )
+        persistent = b"" if request.minor == 1 else b"keep-alive"
+        connection = b"close" if self._close_after else persistent
+        out = compose.response_bytes(
+            head, chunked=self._chunked, connection=connection, cookie=self._edge.own_cookie(exchange, head)
+        )
+        self._send(exchange, out, payload, done)
+
+    def answer_more(self, payload: bytes, done: bool) -> None:
+        """More of the answer's body."""
+        if self.exchange is not None:
+            self._send(self.exchange, b"", payload, done)
+
+    def _send(self, exchange: Exchange, out: bytes, payload: bytes, done: bool) -> None:
+        if payload:
+            exchange.bytes_out += len(payload)
+            out += chunk(payload) if self._chunked else payload
+        if done and self._chunked:
+            out += END_OF_CHUNKS
+        if out:
+            self._transport.write(out)
+        if done:
+            self._complete(exchange)
+        elif not self._write_paused:
+            self._wait(_STREAM, exchange.timeouts.stream_idle)
+
+    def _complete(self, exchange: Exchange) -> None:
+        """The answer is sent: account for it, then go on, or close."""
+        unfinished = exchange.request_body is not None
+        self.exchange = None
+        self._edge.account(exchange)
+        if unfinished:
+            self._linger()
+        elif self._close_after:
+            self._close()
+        else:
+            self._next()
+
+    def _next(self) -> None:
+        if self._paused_for_upstream or len(self._held) > _PIPELINE_BYTES:
+            self._paused_for_upstream = False
+            self._resume_reading()
+        self._wait(_IDLE, _KEEP_ALIVE_SECONDS)
+        if self._held and not self._write_paused:
+            self._edge.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Look at what the client sent ahead. Not called directly: a long pipeline must not nest."""
+        if (
+            self.exchange is None
+            and self._held
+            and self._phase != _LINGER
+            and not self._transport.is_closing()
+        ):
+            self._request(self._held)
+
+    def upstream_failed(self, code: str) -> None:
+        """The backend let the exchange down. Unsent, it may go where it came from; half answered, it is cut off."""
+        exchange = self.exchange
+        if exchange is None:
+            return
+        if code in _NEVER_SENT and not exchange.retried:
+            other = self._edge.fallback(exchange)
+            if other is not None:
+                exchange.retried = True
+                exchange.backend = other
+                exchange.pool.acquire(exchange)
+                return
+        self._fail(code)
+
+    def switch(self, head: ResponseHead, upstream: asyncio.Transport, early: bytes) -> None:
+        """The backend agreed to speak WebSocket: from here on it is a tunnel."""
+        exchange = self.exchange
+        if exchange is None:
+            upstream.abort()
+            return
+        exchange.status = head.status
+        exchange.first_byte_at = self._edge.now()
+        sent_ahead, self._held = self._held, b""
+        cookie = self._edge.own_cookie(exchange, head)
+        out = compose.response_bytes(head, chunked=False, connection=b"Upgrade", cookie=cookie)
+        self._transport.write(out + early)
+        self.exchange = None
+        self._edge.account(exchange)
+        self._edge.wheel.forget(self)
+        self._edge.left(self)
+        self._edge.tunnels.join(self._transport, upstream, exchange.timeouts.tunnel_idle)
+        if sent_ahead:
+            upstream.write(sent_ahead)
+
+    # -- the pace ---------------------------------------------------------------------------------------------
+
+    def pause_writing(self) -> None:
+        """asyncio: the client reads more slowly than the backend sends."""
+        self._write_paused = True
+        exchange = self.exchange
+        if exchange is not None:
+            self._wait(_STREAM, exchange.timeouts.stream_idle)
+            if exchange.upstream is not None and not exchange.upstream.transport.is_closing():
+                exchange.upstream.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """asyncio: the client caught up."""
+        self._write_paused = False
+        exchange = self.exchange
+        if exchange is None:
+            self._go_on()
+        elif exchange.upstream is not None and not exchange.upstream.transport.is_closing():
+            self._wait(_STREAM, exchange.timeouts.stream_idle)
+            exchange.upstream.transport.resume_reading()
+
+    def _resume_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    # -- the end ----------------------------------------------------------------------------------------------
+
+    def _wait(self, phase: int, seconds: float) -> None:
+        """From now on the connection waits for `phase`, so long; never beyond the end of its exchange."""
+        self._phase = phase
+        deadline = self._edge.now() + seconds
+        if self.exchange is not None and self.exchange.ends_at < deadline:
+            deadline = self.exchange.ends_at
+        self._edge.wheel.watch(self, deadline)
+
+    def on_deadline(self, now: float) -> None:
+        """The wheel: what this connection waited for did not come."""
+        phase = self._phase
+        exchange = self.exchange
+        if exchange is None:
+            if phase == _HEAD and self._held:
+                self._refuse(408, "request_timeout", "the request did not arrive in time")
+            elif phase in (_LINGER, _CLOSING):
+                self._transport.abort()
+            else:
+                self._close()
+            return
+        if now >= exchange.ends_at:
+            self._fail("backend_total_timeout")
+        elif phase == _QUEUE:
+            self._fail("pool_timeout")
+        elif phase == _UPLOAD:
+            self._fail("backend_stream_timeout" if self._paused_for_upstream else "request_timeout")
+        elif phase == _FIRST_BYTE:
+            self._fail("backend_first_byte_timeout")
+        else:
+            self._fail("client_stalled" if self._write_paused else "backend_stream_timeout")
+
+    def close_idle(self) -> None:
+        """Draining: close if nothing is under way."""
+        if self.exchange is None and self._phase != _LINGER:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Draining took too long."""
+        if self.exchange is not None:
+            self._end(self.exchange, "shutdown")
+        self._transport.abort()
+
+    def _fail(self, code: str) -> None:
+        """End the exchange with an answer of the edge's own; or by cutting it off, where it was half answered."""
+        status, message = FAILURES[code]
+        self._cut_off(status, code, message)
+
+    def _cut_off(self, status: int, code: str, message: str) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            return
+        if exchange.status:
+            self._end(exchange, code)
+            self._transport.abort()  # never a clean end: what was sent is not the whole
+            return
+        exchange.status = status
+        unread = exchange.head.length != 0
+        head_only = exchange.head.method == b"HEAD"
+        request_id = exchange.request_id
+        self._end(exchange, code)
+        self._own_answer(status, code, message, request_id, head_only=head_only, linger=unread)
+
+    def _end(self, exchange: Exchange, code: str) -> None:
+        """Account for an exchange that did not end well, and let its backend connection go."""
+        self.exchange = None
+        exchange.failure = code
+        upstream = exchange.upstream
+        if upstream is not None:
+            exchange.upstream = None
+            upstream.abandon()
+        else:
+            exchange.pool.give_up(exchange)
+        self._edge.account(exchange)
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        """Answer what is no request at all, and close."""
+        self._held = b""
+        request_id = self._edge.new_request_id()
+        self._edge.refused(code, status, request_id)
+        self._own_answer(status, code, message, request_id, head_only=False, linger=True)
+
+    def _own_answer(
+        self, status: int, code: str, message: str, request_id: bytes, *, head_only: bool, linger: bool
+    ) -> None:
+        if self._transport.is_closing():
+            return
+        if status != 499:
+            self._transport.write(
+                compose.own_answer(
+                    status,
+                    code,
+                    message,
+                    request_id,
+                    head_only=head_only,
+                    retry_after=1 if status == 503 else 0,
+                )
+            )
+        if linger:
+            self._linger()
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        """Close once everything is sent; a client that does not read gets only so long."""
+        if self._transport.get_write_buffer_size():
+            self._wait(_CLOSING, _STALLED_SECONDS)
+        self._transport.close()
+
+    def _linger(self) -> None:
+        """Close so that the answer arrives: a socket closed on unread bytes would reset it away (RFC 9112 §9.6)."""
+        if self._half_closed or self._transport.is_closing():
+            self._close()
+            return
+        self._held = b""
+        self._lingered = 0
+        unsent = self._transport.get_write_buffer_size()
+        self._wait(_LINGER, _STALLED_SECONDS if unsent else _LINGER_SECONDS)
+        self._transport.write_eof()
+        self._paused_for_upstream = False
+        self._resume_reading()
+
+    def _discard(self, size: int) -> None:
+        self._lingered += size
+        if self._lingered > _LINGER_BYTES:
+            self._transport.abort()
+
+
+# Nothing of the request has left the edge when these happen: it may go elsewhere whatever its method.
+_NEVER_SENT: Final = frozenset({"backend_unreachable", "backend_connect_timeout"})
+_NOT_CONNECTED: Final = asyncio.Transport()

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The heads the edge sends: requests to backends, answers to clients, and its own short answers. Pure."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from proxy.dataplane.heads import CHUNKED, RequestHead, ResponseHead
+
+_REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
+_REASONS[413] = b"Content Too Large"
+BUCKET_COOKIE: Final = b"banyan_bucket"
+_BUCKET_SECONDS: Final = 365 * 86_400
+
+
+def request_bytes(
+    head: RequestHead, *, authority: bytes, forwarding: tuple[bytes, ...], request_id: bytes
+) -> bytes:
+    """The request's head for a backend: raw target, raw lines, what the edge adds behind them.
+
+    `authority`: Host where the client (HTTP/1.0) sent none.
+    """
+    lines = [head.method + b" " + head.target + b" HTTP/1.1"]
+    if not head.host:
+        lines.append(b"Host: " + authority)
+    lines += head.lines
+    if head.upgrade:
+        lines.append(b"Connection: Upgrade")
+        lines.append(b"Upgrade: websocket")
+    elif head.length == CHUNKED:
+        lines.append(b"Transfer-Encoding: chunked")
+    lines += forwarding
+    lines.append(b"X-Request-Id: " + request_id)
+    lines.append(b"\r\n")
+    return b"\r\n".join(lines)
+
+
+def response_bytes(head: ResponseHead, *, chunked: bool, connection: bytes, cookie: bytes | None) -> bytes:
+    """The answer's head for the client. `connection`: value of Connection, empty for none."""
+    lines = [head.status_line]
+    lines += head.lines
+    if cookie is not None:
+        lines.append(cookie)
+    if chunked:
+        lines.append(b"Transfer-Encoding: chunked")
+    if connection:
+        lines.append(b"Connection: " + connection)
+    if head.upgrade and head.status == 101:
+        lines.append(b"Upgrade: " + head.upgrade)
+    lines.append(b"\r\n")
+    return b"\r\n".join(lines)
+
+
+def bucket_cookie(value: bytes, secure: bool) -> bytes:
+    """The Set-Cookie line of the edge's own cookie."""
+    return b"Set-Cookie: %b=%b; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%b" % (
+        BUCKET_COOKIE,
+        value,
+        _BUCKET_SECONDS,
+        b"; Secure" if secure else b"",
+    )
+
+
+def own_answer(
+    status: int, code: str, message: str, request_id: bytes, *, head_only: bool = False, retry_after: int = 0
+) -> bytes:
+    """A whole answer of the edge itself, as JSON `{"error", "message", "request_id"}`; the connection closes after."""
+    body = (
+        msgspec.json.encode({"error": code, "message": message, "request_id": request_id.decode("latin-1")})
+        + b"\n"
+    )
+    lines = [
+        b"HTTP/1.1 %d %b" % (status, _REASONS.get(status, b"Error")),
+        b"Content-Type: application/json; charset=utf-8",
+        b"Content-Length: %d" % len(body),
+        b"Cache-Control: no-store",
+        b"X-Request-Id: " + request_id,
+        b"Connection: close",
+    ]
+    if retry_after:
+        lines.append(b"Retry-After: %d" % retry_after)
+    lines.append(b"\r\n")
+    head = b"\r\n".join(lines)
+    return head if head_only else head + body

@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What all connections of a worker share: the running generation, pools, timers, counters, and the drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from proxy.dataplane import compose
+from proxy.dataplane.client import ClientConnection
+from proxy.dataplane.exchange import Exchange
+from proxy.dataplane.pool import Pool
+from proxy.dataplane.timers import TICK, Wheel
+from proxy.dataplane.tunnel import Tunnels
+from proxy.model import HeadLimits
+from proxy.routing.split import Decision, decide
+from proxy.telemetry.metrics import Recorder, Snapshot, series
+
+if TYPE_CHECKING:
+    from proxy.dataplane.heads import RequestHead, ResponseHead
+    from proxy.routing.subject import SubjectReader
+    from proxy.routing.table import Table
+    from proxy.telemetry.log import AccessLog
+    from proxy.telemetry.metrics import Cell
+
+_REQUEST_ID: Final = re.compile(rb"[0-9A-Za-z_.@:+/=-]{1,128}\Z")
+_DRAIN_IDLE_SECONDS: Final = 1.0
+
+log = structlog.get_logger()
+
+
+class Generation:
+    """A table with what this worker needs to run it. `pools` and the table's backends go by the same index."""
+
+    __slots__ = ("_cells", "head_limits", "pools", "table")
+
+    def __init__(self, table: Table, pools: list[Pool]) -> None:
+        self.table = table
+        limits = table.limits
+        self.head_limits = HeadLimits(limits.head, limits.target, limits.headers)
+        self.pools = pools
+        self._cells: dict[tuple[int, int], Cell] = {}
+
+    def cell(self, recorder: Recorder, exchange: Exchange) -> Cell:
+        """Where an exchange is counted: its route on the side that carried it."""
+        key = (exchange.route.index, exchange.backend)
+        cell = self._cells.get(key)
+        if cell is None:
+            group = exchange.route.group.name if exchange.route.group else ""
+            side = self.table.backends[exchange.backend].name
+            cell = self._cells[key] = recorder.cell(exchange.route.name, group, side)
+        return cell
+
+
+class Edge:
+    """The shared state of one worker's data plane."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        table: Table,
+        reader: SubjectReader,
+        access_log: AccessLog,
+        id_prefix: str,
+    ) -> None:
+        self.loop = loop
+        self.now: Callable[[], float] = loop.time
+        self.wheel = Wheel(loop.time)
+        self.recorder = Recorder()
+        self.connections: set[ClientConnection] = set()
+        self.draining = False
+        self._gone = asyncio.Event()
+        self._reader = reader
+        self._access_log = access_log
+        self._id_prefix = id_prefix.encode()
+        self._ids = 0
+        self.tunnels = Tunnels(self.wheel)
+        self._retired: list[Pool] = []
+        self._servers: list[tuple[asyncio.Server, socket.socket]] = []
+        self._warned_of_forwarding = False
+        self.generation = Generation(table, [Pool(backend, loop) for backend in table.backends])
+        self._tick: asyncio.TimerHandle = loop.call_later(TICK, self._sweep)
+
+    @property
+    def table(self) -> Table:
+        """The table that new requests are decided with."""
+        return self.generation.table
+
+    # -- configuration ----------------------------------------------------------------------------------------
+
+    def install(self, table: Table) -> None:
+        """Switch to `table`: new requests see it at once, those under way keep theirs. Unchanged backends keep
+        their connections."""
+        before = {pool.backend.name: pool for pool in self.generation.pools}
+        pools: list[Pool] = []
+        for backend in table.backends:
+            pool = before.get(backend.name)
+            if pool is not None and pool.serves(backend):
+                del before[backend.name]
+            else:
+                pool = Pool(backend, self.loop)
+            pools.append(pool)
+        for pool in before.values():
+            pool.retire()
+            self._retired.append(pool)
+        self.generation = Generation(table, pools)
+
+    def set_health(self, up: dict[str, list[bool]]) -> None:
+        """What the health checks say: backend → whether each of its addresses answers."""
+        for pool in self.generation.pools:
+            answers = up.get(pool.backend.name)
+            if answers is not None and len(answers) == len(pool.up):
+                pool.up[:] = answers
+
+    # -- decisions --------------------------------------------------------------------------------------------
+
+    def decide(self, head: RequestHead, client: ClientConnection, address: str) -> Exchange:
+        """Route a request and choose its side: an exchange under the generation that runs now."""
+        generation = self.generation
+        table = generation.table
+        route = table.match(head.method, head.path) or table.unmatched
+        decision: Decision = decide(
+            table,
+            route,
+            method=head.method,
+            path=head.path,
+            query=head.query,
+            headers=head.fields,
+            reader=self._reader,
+            peer=address,
+            available=[pool.available() for pool in generation.pools],
+        )
+        said = head.forwarding.get(b"x-request-id")
+        request_id = said if said is not None and _REQUEST_ID.match(said) else self.new_request_id()
+        return Exchange(client, head, generation, route, decision, request_id, self.now())
+
+    def new_request_id(self) -> bytes:
+        """An id no other request has: the worker's random prefix and a count."""
+        self._ids += 1
+        return b"%b%08x" % (self._id_prefix, self._ids)
+
+    def fallback(self, exchange: Exchange) -> int | None:
+        """Where a request goes whose backend could not be reached: to the side it came from, if that is another."""
+        group = exchange.route.group
+        if group is None or group.from_backend == exchange.backend:
+            return None
+        return group.from_backend
+
+    def own_cookie(self, exchange: Exchange, answer: ResponseHead) -> bytes | None:
+        """The line that sets the edge's own cookie; None where there is nothing to set, or the answer is for all."""
+        value = exchange.decision.set_cookie
+        if value is None or b"public" in answer.fields.get(b"cache-control", b""):
+            return None
+        client = exchange.client
+        proto = exchange.head.forwarding.get(b"x-forwarded-proto") if client.trusted else None
+        return compose.bucket_cookie(value, secure=client.secure or proto == b"https")
+
+    # -- accounts ---------------------------------------------------------------------------------------------
+
+    def account(self, exchange: Exchange) -> None:
+        """Count and log an exchange that ended."""
+        now = self.now()
+        seconds = now - exchange.started_at
+        failure = exchange.failure
+        generation = exchange.generation
+        cell = generation.cell(self.recorder, exchange)
+        faulty = bool(failure) and not failure.startswith("client_")
+        cell.add(exchange.status, seconds, faulty, exchange.bytes_in, exchange.bytes_out)
+        counters = self.recorder.counters
+        decision = exchange.decision
+        counters[_decision_series(decision.reason, cell.side)] += 1
+        if failure:
+            counters[series("banyan_edge_failures_total", code=failure, side=cell.side)] += 1
+        if exchange.retried:
+            counters[series("banyan_edge_retries_total", side=cell.side)] += 1
+        if self._access_log.on:
+            self._access_log.line(
+                request_id=exchange.request_id.decode(),
+                method=exchange.head.method.decode(),
+                route=cell.route,
+                group=cell.group,
+                side=cell.side,
+                reason=decision.reason,
+                generation=generation.table.generation,
+                status=exchange.status,
+                failure=failure,
+                seconds=seconds,
+                first_byte=max(0.0, exchange.first_byte_at - exchange.started_at),
+                bytes_in=exchange.bytes_in,
+                bytes_out=exchange.bytes_out,
+            )
+
+    def refused(self, code: str, status: int, request_id: bytes) -> None:
+        """Count and log what was no request."""
+        self.recorder.counters[series("banyan_edge_refused_total", code=code)] += 1
+        log.info("refused", code=code, status=status, request_id=request_id.decode())
+
+    def untrusted_forwarding(self) -> None:
+        """A peer that is not trusted spoke of forwarding: ignored, counted, and said once, for the first one is
+        usually the operator's own TLS terminator."""
+        self.recorder.counters["banyan_edge_untrusted_forwarded_total"] += 1
+        if not self._warned_of_forwarding:
+            self._warned_of_forwarding = True
+            log.warning(
+                "forwarding headers ignored",
+                why="they came from a peer that is not in trusted_proxies",
+                remedy="if a proxy of yours stands before the edge, name its network in trusted_proxies",
+            )
+
+    def snapshot(self) -> Snapshot:
+        """All counts, and how many connections there are."""
+        gauges: dict[str, float] = {
+            "banyan_edge_connections": len(self.connections),
+            "banyan_edge_tunnels": len(self.tunnels),
+        }
+        for pool in self.generation.pools:
+            for state, count in zip(("open", "idle", "waiting"), pool.sizes(), strict=True):
+                gauges[series("banyan_edge_backend_connections", backend=pool.backend.name, state=state)] = (
+                    count
+                )
+        self.recorder.counters["banyan_edge_unreadable_cookies_total"] = self._reader.undecryptable
+        self.recorder.counters["banyan_edge_log_lines_lost_total"] = self._access_log.lost
+        return self.recorder.snapshot(gauges)
+
+    def reopen_log(self) -> None:
+        """Open the access log anew."""
+        self._access_log.reopen()
+
+    # -- life -------------------------------------------------------------------------------------------------
+
+    async def listen(self, sock: socket.socket) -> None:
+        """Accept connections from a listening socket."""
+        server = await self.loop.create_server(lambda: ClientConnection(self), sock=sock, backlog=1024)
+        self._servers.append((server, sock))
+
+    def _sweep(self) -> None:
+        self._tick = self.loop.call_later(TICK, self._sweep)
+        self.wheel.sweep()
+        for pool in self.generation.pools:
+            pool.sweep()
+        self._retired = [pool for pool in self._retired if not pool.is_empty()]
+        self._access_log.flush()
+
+    async def drain(self, grace: float) -> None:
+        """Take no more connections, finish what is under way, close. Cut off what is not done after `grace` s.
+
+        An idle client may be about to send: it gets a moment to do so and is answered with `Connection: close`.
+        """
+        self.draining = True
+        for server, sock in self._servers:
+            await self._accept_the_rest(sock)
+            server.close()
+        patience = min(grace, _DRAIN_IDLE_SECONDS)
+        if not await self._all_gone(patience):
+            for connection in tuple(self.connections):
+                connection.close_idle()
+            await self._all_gone(grace - patience)
+        for connection in tuple(self.connections):
+            connection.abort()
+        self.tunnels.close()
+        await asyncio.sleep(0)
+
+    async def _all_gone(self, seconds: float) -> bool:
+        """Whether the last connection closes within `seconds`."""
+        self._gone.clear()
+        if not self.connections:
+            return True
+        try:
+            await asyncio.wait_for(self._gone.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def left(self, connection: ClientConnection) -> None:
+        """A client's connection is closed, or a tunnel now."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self._gone.set()
+
+    async def _accept_the_rest(self, sock: socket.socket) -> None:
+        """Connections that the kernel made already must not be reset with the listening socket."""
+        with contextlib.suppress(BlockingIOError, OSError):
+            while True:
+                connection, _ = sock.accept()
+                await self.loop.connect_accepted_socket(lambda: ClientConnection(self), connection)
+
+    async def close(self) -> None:
+        """Let go of timers, pools and the log."""
+        self._tick.cancel()
+        for pool in (*self.generation.pools, *self._retired):
+            await pool.close()
+        self._access_log.flush()
+
+
+_decision_names: Final[dict[tuple[str, str], str]] = {}
+
+
+def _decision_series(reason: str, side: str) -> str:
+    """The series' name, put together once for each pair."""
+    name = _decision_names.get((reason, side))
+    if name is None:
+        name = _decision_names[reason, side] = series("banyan_edge_decisions_total", reason=reason, side=side)
+    return name

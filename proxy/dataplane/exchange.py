@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""One request and its answer: what is known of it, and how it ended."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from proxy.config.written import Repeat
+
+if TYPE_CHECKING:
+    from proxy.config.written import Timeouts
+    from proxy.dataplane.client import ClientConnection
+    from proxy.dataplane.edge import Generation
+    from proxy.dataplane.framing import BodyReader
+    from proxy.dataplane.heads import RequestHead
+    from proxy.dataplane.pool import Pool
+    from proxy.dataplane.upstream import UpstreamConnection
+    from proxy.routing.split import Decision
+    from proxy.routing.table import Route
+
+# How an exchange can fail: code → (status for the client where nothing was sent yet, message). Codes are stable:
+# they are metric labels and stand in logs; docs/operations.md explains each.
+FAILURES: Final = {
+    "backend_unreachable": (502, "The application could not be reached."),
+    "backend_connect_timeout": (504, "The application did not accept the connection in time."),
+    "backend_reset": (502, "The application closed the connection before it answered."),
+    "backend_malformed": (502, "The application's answer broke the rules of HTTP."),
+    "backend_first_byte_timeout": (504, "The application did not answer in time."),
+    "backend_stream_timeout": (504, "The application's answer stalled."),
+    "backend_total_timeout": (504, "The application took too long."),
+    "pool_full": (503, "Too many requests are waiting for the application."),
+    "pool_timeout": (503, "No connection to the application became free in time."),
+    "request_timeout": (408, "The request did not arrive in time."),
+    "body_too_large": (413, "The request's body is larger than this address accepts."),
+    "client_closed": (499, "The client closed the connection."),
+    "client_stalled": (499, "The client stopped reading."),
+    "shutdown": (503, "The server is shutting down."),
+}
+
+
+class Exchange:
+    """A request on its way. Made when its head is complete, accounted for exactly once when it ends.
+
+    It keeps the generation it was decided under. Times are seconds of the loop's clock.
+    `unsent`: what must still be written to the backend once there is a connection.
+    """
+
+    __slots__ = (
+        "backend",
+        "bytes_in",
+        "bytes_out",
+        "client",
+        "decision",
+        "ends_at",
+        "failure",
+        "first_byte_at",
+        "generation",
+        "head",
+        "request_body",
+        "request_id",
+        "retried",
+        "route",
+        "started_at",
+        "status",
+        "unsent",
+        "upstream",
+    )
+
+    def __init__(
+        self,
+        client: ClientConnection,
+        head: RequestHead,
+        generation: Generation,
+        route: Route,
+        decision: Decision,
+        request_id: bytes,
+        started_at: float,
+    ) -> None:
+        self.client = client
+        self.head = head
+        self.generation = generation
+        self.route = route
+        self.decision = decision
+        self.backend = decision.backend
+        self.request_id = request_id
+        self.started_at = started_at
+        total = self.timeouts.total
+        self.ends_at = math.inf if total is None else started_at + total
+        self.first_byte_at = 0.0
+        self.status = 0
+        self.failure = ""
+        self.request_body: BodyReader | None = None
+        self.unsent: list[bytes] = []
+        self.upstream: UpstreamConnection | None = None
+        self.retried = False
+        self.bytes_in = 0
+        self.bytes_out = 0
+
+    def may_be_repeated(self) -> bool:
+        """Whether sending it twice does no harm: a safe method, no body, and a route not marked otherwise."""
+        return self.head.method in _SAFE and self.head.length == 0 and self.route.repeat is not Repeat.UNSAFE
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """How patiently its backend is asked."""
+        return self.generation.table.backends[self.backend].timeouts
+
+    @property
+    def pool(self) -> Pool:
+        """The connections to its backend."""
+        return self.generation.pools[self.backend]
+
+
+_SAFE: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})

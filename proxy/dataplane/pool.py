@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The connections to one backend: the last one used first, bounded, with bounded waiting.
+
+An exchange takes an idle connection that cannot be stale, else waits in line while a new one is made (whichever
+comes first serves the first in line). Idle ones are kept well below the time after which Puma hangs up (20 s);
+what may not be repeated takes only one that was used a moment ago.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from proxy.dataplane.upstream import UpstreamConnection
+
+if TYPE_CHECKING:
+    from proxy.dataplane.exchange import Exchange
+    from proxy.routing.table import Backend
+
+# A request that may not be repeated takes a pooled connection only if it was idle for less than this part of the
+# idle time: a backend that is about to hang up has then several seconds to do so unharmed.
+_SURE_PART: Final = 0.5
+# An address that refused is left alone for so long (seconds), while others are there.
+_REST: Final = 1.0
+
+
+class Pool:
+    """Connections to `backend`. `up` is what health checks last said of each address."""
+
+    def __init__(self, backend: Backend, loop: asyncio.AbstractEventLoop) -> None:
+        self.backend = backend
+        self.up = [True] * len(backend.addresses)
+        self._loop = loop
+        self._idle: list[UpstreamConnection] = []
+        self._all: set[UpstreamConnection] = set()
+        self._waiting: deque[Exchange] = deque()
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._resting_until = [0.0] * len(backend.addresses)
+        self._turn = 0
+        self._retired = False
+        self.authority = backend.addresses[0].authority.encode()
+
+    def serves(self, backend: Backend) -> bool:
+        """Whether it can go on for `backend`, a later generation's."""
+        mine = self.backend
+        return (backend.addresses, backend.timeouts, backend.pool) == (
+            mine.addresses,
+            mine.timeouts,
+            mine.pool,
+        )
+
+    def retire(self) -> None:
+        """Its backend is gone from the configuration: serve what is under way, keep nothing."""
+        self._retired = True
+        for connection in self._idle:
+            connection.transport.close()
+        self._idle.clear()
+
+    def is_empty(self) -> bool:
+        """Whether nothing is under way any more."""
+        return not (self._all or self._waiting or self._connecting)
+
+    def available(self) -> bool:
+        """Whether any address is thought to answer."""
+        now = self._loop.time()
+        return any(up and rest <= now for up, rest in zip(self.up, self._resting_until, strict=True))
+
+    def acquire(self, exchange: Exchange) -> None:
+        """Give `exchange` a connection, now or later; or fail it."""
+        connection = self._take_idle(exchange)
+        if connection is not None:
+            connection.begin(exchange)
+            return
+        limits = self.backend.pool
+        if len(self._waiting) >= limits.waiting:
+            exchange.client.upstream_failed("pool_full")
+            return
+        self._waiting.append(exchange)
+        if len(self._all) + len(self._connecting) < limits.max_connections:
+            self._start_connecting(exchange)
+
+    def _take_idle(self, exchange: Exchange) -> UpstreamConnection | None:
+        if not self._idle:
+            return None
+        oldest = self._loop.time() - self.backend.pool.idle * (
+            1.0 if exchange.may_be_repeated() else _SURE_PART
+        )
+        connection = self._idle[-1]
+        if connection.idle_since < oldest:
+            return None  # the others are older still
+        return self._idle.pop()
+
+    def give_up(self, exchange: Exchange) -> None:
+        """`exchange` waits no longer."""
+        try:
+            self._waiting.remove(exchange)
+        except ValueError:
+            return
+
+    def release(self, connection: UpstreamConnection) -> None:
+        """`connection` finished an exchange cleanly: to the next in line, or among the idle ones."""
+        if self._waiting:
+            connection.begin(self._waiting.popleft())
+            return
+        if self._retired or len(self._idle) >= self.backend.pool.max_idle:
+            connection.transport.close()
+            return
+        connection.idle_since = self._loop.time()
+        self._idle.append(connection)
+
+    def lost(self, connection: UpstreamConnection) -> None:
+        """`connection` is gone, or is a tunnel now."""
+        self._all.discard(connection)
+        if connection.exchange is None and connection in self._idle:
+            self._idle.remove(connection)
+        if self._waiting and not self._connecting and len(self._all) < self.backend.pool.max_connections:
+            self._start_connecting(self._waiting[0])
+
+    def _start_connecting(self, exchange: Exchange) -> None:
+        task = self._loop.create_task(self._connect(exchange))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    async def _connect(self, exchange: Exchange) -> None:
+        """Connect to one address after the other until one accepts; else fail `exchange` if it still waits."""
+        failure = "backend_unreachable"
+        for address in self._order():
+            try:
+                async with asyncio.timeout(self.backend.timeouts.connect):
+                    connection = await self._open(address)
+            except TimeoutError:
+                failure = "backend_connect_timeout"
+                self._resting_until[address] = self._loop.time() + _REST
+                continue
+            except OSError:
+                self._resting_until[address] = self._loop.time() + _REST
+                continue
+            self._resting_until[address] = 0.0
+            self._all.add(connection)
+            self.release(connection)
+            return
+        # Whoever waits for a connection that others hold may still get it; without any, nobody will.
+        hopeless = [exchange] if self._all or len(self._connecting) > 1 else list(self._waiting)
+        for waiter in hopeless:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+                waiter.client.upstream_failed(failure)
+
+    async def _open(self, address: int) -> UpstreamConnection:
+        at = self.backend.addresses[address]
+        connection = UpstreamConnection(self, address)
+        await self._loop.create_connection(lambda: connection, at.host, at.port)
+        return connection
+
+    def _order(self) -> list[int]:
+        """All addresses: in turn, those that are up and rested first."""
+        count = len(self.up)
+        self._turn = (self._turn + 1) % count
+        now = self._loop.time()
+        turns = [(self._turn + step) % count for step in range(count)]
+        return sorted(turns, key=lambda at: (not self.up[at], self._resting_until[at] > now))
+
+    def sweep(self) -> None:
+        """Close what was idle too long. To be called about once a second."""
+        oldest = self._loop.time() - self.backend.pool.idle
+        stale = 0
+        while stale < len(self._idle) and self._idle[stale].idle_since < oldest:
+            self._idle[stale].transport.close()
+            stale += 1
+        del self._idle[:stale]
+
+    async def close(self) -> None:
+        """Close every connection and stop connecting."""
+        for task in tuple(self._connecting):
+            task.cancel()
+        await asyncio.gather(*self._connecting, return_exceptions=True)
+        for connection in tuple(self._all):
+            connection.transport.abort()
+        self._idle.clear()
+
+    def sizes(self) -> tuple[int, int, int]:
+        """(all, idle, waiting)."""
+        return len(self._all), len(self._idle), len(self._waiting)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A WebSocket is a tunnel of raw bytes, once its upgrade was checked. Each side's pace holds back the other."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+from proxy.dataplane.timers import NEVER, Wheel
+
+if TYPE_CHECKING:
+    from proxy.dataplane.heads import RequestHead, ResponseHead
+
+_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
+
+
+def accepts_websocket(request: RequestHead, response: ResponseHead) -> bool:
+    """Whether a 101 answers this very upgrade (RFC 6455 §4.1)."""
+    key = request.fields.get(b"sec-websocket-key")
+    if response.upgrade != b"websocket" or key is None:
+        return False
+    accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+    return any(
+        line.partition(b":")[0].lower() == b"sec-websocket-accept"
+        and line.partition(b":")[2].strip() == accept
+        for line in response.lines
+    )
+
+
+class TunnelEnd(asyncio.Protocol):
+    """One end of a tunnel: what it receives, the other end sends."""
+
+    __slots__ = ("_ended", "_idle", "_tunnels", "deadline", "other", "slot", "transport")
+
+    def __init__(self, transport: asyncio.Transport, tunnels: Tunnels, idle: float) -> None:
+        self.transport = transport
+        self.other: TunnelEnd = self
+        self.deadline = NEVER
+        self.slot = 0
+        self._ended = False
+        self._idle = idle
+        self._tunnels = tunnels
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes for the other end."""
+        self._tunnels.wheel.watch(self, self._tunnels.wheel.now() + self._idle)
+        self.other.transport.write(data)
+
+    def pause_writing(self) -> None:
+        """asyncio: this end reads too slowly."""
+        if not self.other.transport.is_closing():
+            self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """asyncio: this end caught up."""
+        if not self.other.transport.is_closing():
+            self.other.transport.resume_reading()
+
+    def eof_received(self) -> bool:
+        """asyncio: this end finished sending; the other may still speak."""
+        self._ended = True
+        if self.other._ended:
+            self.transport.close()
+            self.other.transport.close()
+        elif not self.other.transport.is_closing():
+            self.other.transport.write_eof()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: this end is gone, and so is the tunnel."""
+        if exc is None:
+            self.other.transport.close()
+        else:
+            self.other.transport.abort()
+        self._tunnels.remove(self)
+
+    def on_deadline(self, now: float) -> None:
+        """The wheel: nothing came from this end. The tunnel ends when both are silent."""
+        if self.other.deadline is NEVER:
+            self.transport.close()
+            self.other.transport.close()
+
+
+class Tunnels:
+    """The open tunnels of a worker."""
+
+    def __init__(self, wheel: Wheel) -> None:
+        self.wheel = wheel
+        self._ends: set[TunnelEnd] = set()
+
+    def __len__(self) -> int:
+        return len(self._ends) // 2
+
+    def join(self, client: asyncio.Transport, upstream: asyncio.Transport, idle: float) -> None:
+        """Tie two transports together; silence of `idle` seconds on both ends it."""
+        near, far = TunnelEnd(client, self, idle), TunnelEnd(upstream, self, idle)
+        near.other, far.other = far, near
+        for end in (near, far):
+            self._ends.add(end)
+            self.wheel.watch(end, self.wheel.now() + idle)
+            end.transport.set_protocol(end)
+
+    def remove(self, end: TunnelEnd) -> None:
+        """An end is gone."""
+        self._ends.discard(end)
+        self.wheel.forget(end)
+
+    def close(self) -> None:
+        """End all tunnels."""
+        for end in tuple(self._ends):
+            end.transport.close()

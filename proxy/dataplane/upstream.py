@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""One connection to a backend: one exchange at a time, its framing checked as strictly as a client's."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, cast
+
+from proxy.dataplane.framing import BodyReader, ChunkedReader, CloseReader, LengthReader
+from proxy.dataplane.heads import CHUNKED, UNTIL_CLOSE, ResponseHead
+from proxy.dataplane.scan import scan_response
+from proxy.dataplane.tunnel import accepts_websocket
+from proxy.model import HeadLimits, Malformed
+
+if TYPE_CHECKING:
+    from proxy.dataplane.exchange import Exchange
+    from proxy.dataplane.pool import Pool
+
+# A backend is trusted to send larger heads than a client may.
+RESPONSE_LIMITS: Final = HeadLimits(head_bytes=65_536, header_count=200)
+_INTERIM_LIMIT: Final = 16
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """Lives in a pool between exchanges. `idle_since` is meaningful only there; `fresh` until its first answer."""
+
+    __slots__ = (
+        "_body",
+        "_head",
+        "_held",
+        "_interim",
+        "address",
+        "exchange",
+        "fresh",
+        "idle_since",
+        "pool",
+        "transport",
+    )
+
+    def __init__(self, pool: Pool, address: int) -> None:
+        self.pool = pool
+        self.address = address
+        self.transport: asyncio.Transport = _NOT_CONNECTED
+        self.exchange: Exchange | None = None
+        self.fresh = True
+        self.idle_since = 0.0
+        self._held = b""
+        self._interim = 0
+        self._head: ResponseHead | None = None
+        self._body: BodyReader | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: the connection stands."""
+        self.transport = cast("asyncio.Transport", transport)
+
+    def begin(self, exchange: Exchange) -> None:
+        """Carry `exchange`: send its head and what came of its body."""
+        self.exchange = exchange
+        exchange.upstream = self
+        self._held = b""
+        self._interim = 0
+        self._head = None
+        self._body = None
+        self.transport.write(b"".join(exchange.unsent))
+        del exchange.unsent[1:]  # the head stays: a stale connection may make it necessary again
+        exchange.client.upstream_ready()
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: a piece of the answer."""
+        exchange = self.exchange
+        if exchange is None:
+            self.transport.abort()  # it spoke out of turn: whatever it says next belongs to nobody
+            return
+        try:
+            if self._body is None:
+                self._answer(exchange, data)
+            else:
+                payload, rest = self._body.feed(data)
+                self._deliver(exchange, payload, rest)
+        except Malformed:
+            self._fail("backend_malformed")
+
+    def _answer(self, exchange: Exchange, data: bytes) -> None:
+        if self._held:
+            data = self._held + data
+        while True:
+            head = scan_response(data, exchange.head.method, RESPONSE_LIMITS)
+            if head is None:
+                self._held = data
+                return
+            if head.status >= 200 or head.status == 101:
+                break
+            self._interim += 1
+            if self._interim > _INTERIM_LIMIT:
+                raise Malformed("interim", "too many interim answers")
+            exchange.client.interim(head)
+            data = data[head.size :]
+        self._held = b""
+        rest = data[head.size :]
+        if head.status == 101:
+            self._switch(exchange, head, rest)
+            return
+        self._head = head
+        self._body = _reader(head.length)
+        payload, after = self._body.feed(rest)
+        done = after is not None
+        if done:
+            self._detach(exchange)
+        exchange.client.answer(head, payload, done)
+        if done:
+            self._leave(exchange, clean=not after)
+
+    def _deliver(self, exchange: Exchange, payload: bytes, rest: bytes | None) -> None:
+        if rest is None:
+            exchange.client.answer_more(payload, False)
+            return
+        self._detach(exchange)
+        exchange.client.answer_more(payload, True)
+        self._leave(exchange, clean=not rest)
+
+    def _switch(self, exchange: Exchange, head: ResponseHead, rest: bytes) -> None:
+        if not exchange.head.upgrade or not accepts_websocket(exchange.head, head):
+            raise Malformed("upgrade", "the backend switched protocols although nobody asked")
+        self._detach(exchange)
+        self.pool.lost(self)
+        exchange.client.switch(head, self.transport, rest)
+
+    def _detach(self, exchange: Exchange) -> None:
+        self.exchange = None
+        exchange.upstream = None
+
+    def _leave(self, exchange: Exchange, *, clean: bool) -> None:
+        """The answer is complete: back to the pool, or closed where the connection cannot be trusted any more."""
+        head = self._head
+        reusable = (
+            clean
+            and head is not None
+            and head.keep_alive
+            and head.length != UNTIL_CLOSE
+            and exchange.request_body is None
+            and not exchange.head.upgrade
+            and not self.transport.is_closing()
+        )
+        self.fresh = False
+        if reusable:
+            self.transport.resume_reading()
+            self.pool.release(self)
+        else:
+            self.transport.abort()
+
+    def abandon(self) -> None:
+        """The client is gone, or was answered otherwise: the exchange is not this connection's any more."""
+        self.exchange = None
+        self.transport.abort()
+
+    def _fail(self, code: str) -> None:
+        exchange = self.exchange
+        self.exchange = None
+        self.transport.abort()
+        if exchange is not None:
+            exchange.upstream = None
+            exchange.client.upstream_failed(code)
+
+    def eof_received(self) -> bool:
+        """asyncio: the backend finished sending. That ends a body which has no other end."""
+        exchange = self.exchange
+        if exchange is not None and self._head is not None and self._head.length == UNTIL_CLOSE:
+            self._detach(exchange)
+            exchange.client.answer_more(b"", True)
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: the connection is gone."""
+        self.pool.lost(self)
+        exchange = self.exchange
+        if exchange is None:
+            return
+        self.exchange = None
+        exchange.upstream = None
+        untouched = self._head is None and not self._held and not self._interim
+        if untouched and not self.fresh and not exchange.retried and exchange.may_be_repeated():
+            exchange.retried = True
+            self.pool.acquire(exchange)
+        else:
+            exchange.client.upstream_failed("backend_reset")
+
+    def pause_writing(self) -> None:
+        """asyncio: the backend reads more slowly than the client sends."""
+        if self.exchange is not None:
+            self.exchange.client.upstream_full(True)
+
+    def resume_writing(self) -> None:
+        """asyncio: the backend caught up."""
+        if self.exchange is not None:
+            self.exchange.client.upstream_full(False)
+
+
+def _reader(length: int) -> BodyReader:
+    if length >= 0:
+        return LengthReader(length)
+    return ChunkedReader() if length == CHUNKED else CloseReader()
+
+
+_NOT_CONNECTED: Final = asyncio.Transport()

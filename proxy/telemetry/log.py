@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The access log, cheap enough to stay on, and the events' log (structlog).
+
+A line names the route, never the path or query: addresses of this application carry tokens (`/invitations/…`), and
+neither they nor client addresses belong in a log.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, Literal, TextIO
+
+import structlog
+
+Format = Literal["json", "console"]
+_LINES_AT_ONCE: Final = 256
+
+
+class AccessLog:
+    """One line per exchange, written many at a time. `target`: a path, "-" (stdout) or "off".
+
+    `lost` counts lines that could not be written.
+    """
+
+    def __init__(self, target: str, form: Format, wall_clock: Callable[[], float]) -> None:
+        self._target = target
+        self._json = form == "json"
+        self._clock = wall_clock
+        self._lines: list[str] = []
+        self._second = -1
+        self._stamp = ""
+        self._descriptor = -1
+        self._poll = select.poll()
+        self.lost = 0
+        self.on = target != "off"
+        self.reopen()
+
+    def line(
+        self,
+        *,
+        request_id: str,
+        method: str,
+        route: str,
+        group: str,
+        side: str,
+        reason: str,
+        generation: int,
+        status: int,
+        failure: str,
+        seconds: float,
+        first_byte: float,
+        bytes_in: int,
+        bytes_out: int,
+    ) -> None:
+        """Note one exchange. `request_id` and `method` were checked to be plain; the others are names of ours."""
+        now = self._clock()
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._stamp = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        stamp = f"{self._stamp}.{int((now - second) * 1000):03d}Z"
+        if self._json:
+            self._lines.append(
+                f'{{"time":"{stamp}","event":"request","request_id":"{request_id}","method":"{method}",'
+                f'"route":"{route}","group":"{group}","side":"{side}","reason":"{reason}",'
+                f'"generation":{generation},"status":{status},"failure":"{failure}","ms":{seconds * 1000:.2f},'
+                f'"first_byte_ms":{first_byte * 1000:.2f},"bytes_in":{bytes_in},"bytes_out":{bytes_out}}}\n'
+            )
+        else:
+            self._lines.append(
+                f"{stamp} {status} {method} {route} {side} ({reason}) {seconds * 1000:.1f} ms {bytes_out} B"
+                f"{' ' + failure if failure else ''} {request_id}\n"
+            )
+        if len(self._lines) >= _LINES_AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was noted. A full disk, or a pipe that nobody reads, loses lines and never holds up a request."""
+        if not self._lines:
+            return
+        data = "".join(self._lines).encode()
+        count = len(self._lines)
+        self._lines.clear()
+        try:
+            for at in range(0, len(data), select.PIPE_BUF):
+                # A pipe that is ready takes PIPE_BUF bytes without blocking; a file is always ready.
+                if not self._poll.poll(0):
+                    raise BlockingIOError
+                os.write(self._descriptor, data[at : at + select.PIPE_BUF])
+        except OSError:
+            self.lost += count
+
+    def reopen(self) -> None:
+        """Open the file anew (SIGUSR1, after the old one was moved away)."""
+        if not self.on:
+            return
+        if self._target == "-":
+            self._descriptor = 1
+            self._watch()
+            return
+        descriptor = os.open(self._target, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        if self._descriptor > 2:
+            self.flush()
+            os.close(self._descriptor)
+        self._descriptor = descriptor
+        self._watch()
+
+    def _watch(self) -> None:
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLOUT)
+
+
+def configure_events(form: Format, stream: TextIO = sys.stderr) -> None:
+    """Set structlog up: events as JSON lines or for a terminal, on stderr."""
+    renderer: structlog.types.Processor = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=True,
+    )
