@@ -56,15 +56,14 @@ def load(data: bytes) -> Value:
     try:
         value = reader.value()
     except IndexError:
-        raise MarshalError(Code.MALFORMED, "the stream ends too early") from None
+        raise MarshalError(Code.MALFORMED, "the stream ends too early or refers to nothing") from None
     if reader.pos != len(data):
         raise MarshalError(Code.MALFORMED, f"{len(data) - reader.pos} bytes follow the value")
     return value
 
 
 class _Reader:
-    """Position and tables of one reading. Methods begin where `pos` stands and leave it behind what they
-    read.
+    """Position and tables of one reading. Each method reads from `pos` on and leaves it behind what it read.
 
     Reading beyond the end by index raises IndexError, which `load` translates; slices are checked where
     they are cut.
@@ -178,16 +177,13 @@ class _Reader:
         return self._take(self._count())
 
     def _symbol(self) -> Symbol:
-        """A symbol, where nothing but a symbol may stand."""
+        """The name of a class or an instance variable: a symbol in ASCII."""
         kind = self._data[self.pos]
         self.pos += 1
         if kind == _SYMBOL:
             return self._new_symbol()
         if kind == _SYMLINK:
             return self._known_symbol()
-        if kind == _IVAR and self._data[self.pos] == _SYMBOL:
-            self.pos += 1
-            return self._marked_symbol()
         raise MarshalError(Code.MALFORMED, f"no symbol at byte {self.pos - 1}")
 
     def _new_symbol(self) -> Symbol:
@@ -294,7 +290,14 @@ class _Reader:
         return text
 
     def _ivars(self) -> list[tuple[Symbol, Value]]:
-        return [(self._symbol(), self._scalar()) for _ in range(self._count())]
+        """Instance variables; their values are too simple to have any themselves."""
+        ivars: list[tuple[Symbol, Value]] = []
+        for _ in range(self._count()):
+            name = self._symbol()
+            if self._data[self.pos] == _IVAR:
+                raise MarshalError(Code.UNSUPPORTED, "an instance variable that has instance variables")
+            ivars.append((name, self._scalar()))
+        return ivars
 
 
 def _string(data: bytes, ruby_class: str | None, ivars: list[tuple[Symbol, Value]]) -> str:
