@@ -14,9 +14,10 @@ Words: a *subject* is whom a bucket is drawn for; a *bucket* is one of 10,000 eq
 """
 
 from proxy.routing.compile import compile_table
-from proxy.routing.split import Decision, Reason, bucket_of, decide
+from proxy.routing.split import Decision, Reason, decide
 from proxy.routing.subject import BUCKET_COOKIE, SubjectReader
 from proxy.routing.table import Address, Backend, Group, Guards, Route, Table
+from proxy.routing.visitor import bucket_of
 
 __all__ = [
     "BUCKET_COOKIE",

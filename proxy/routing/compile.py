@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import ip_network
-from itertools import product
 from urllib.parse import urlsplit
 
 from proxy.config import notation
@@ -19,7 +18,7 @@ from proxy.config.written import (
 )
 from proxy.routing.match import Matcher, build_tree
 from proxy.routing.subject import key_subject
-from proxy.routing.table import Address, Backend, Group, Guards, Route, Table
+from proxy.routing.table import Address, Backend, Group, Guards, Route, Table, header_spellings
 
 
 def compile_table(config: WrittenConfig, generation: int) -> Table:
@@ -55,7 +54,7 @@ def compile_table(config: WrittenConfig, generation: int) -> Table:
         kill=written.kill,
         limits=written.limits,
         trusted_proxies=tuple(ip_network(text, strict=False) for text in written.trusted_proxies),
-        api_key_parameters=tuple(name.encode() for name in written.api_key_parameters),
+        api_key_parameters=tuple(map(_as_latin1, written.api_key_parameters)),
         cookie_for_visitors=any(group.sticky is Sticky.USER for group in groups.values()),
         cookie_for_all=any(group.sticky is Sticky.COOKIE for group in groups.values()),
         matcher=Matcher(
@@ -110,19 +109,15 @@ def _groups(config: WrittenConfig, backends: Mapping[str, int]) -> dict[str, Gro
 
 def _guards(keep: KeepOnLegacy) -> Guards:
     return Guards(
-        query=tuple(name.encode() for name in keep.query),
+        query=tuple(map(_as_latin1, keep.query)),
         session=keep.session,
-        headers=tuple(spelling for name in keep.headers for spelling in header_spellings(name)),
+        headers=frozenset(spelling for name in keep.headers for spelling in header_spellings(name)),
     )
 
 
-def header_spellings(name: str) -> tuple[bytes, ...]:
-    """A header's lower-case name with every mix of `-` and `_`: a Rack server takes them for the same header."""
-    words = name.lower().replace("_", "-").split("-")
-    mixes = product("-_", repeat=len(words) - 1) if len(words) <= 8 else iter([("-",) * (len(words) - 1)])
-    return tuple(
-        "".join(word + sign for word, sign in zip(words, (*mix, ""), strict=True)).encode() for mix in mixes
-    )
+def _as_latin1(text: str) -> str:
+    """Text whose characters are the UTF-8 bytes of `text`: how queries are searched."""
+    return text.encode().decode("latin-1")
 
 
 def _pins(config: WrittenConfig, group: str, backends: Mapping[str, int]) -> dict[bytes, int]:
@@ -135,7 +130,7 @@ def _pins(config: WrittenConfig, group: str, backends: Mapping[str, int]) -> dic
         elif pin.cookie is not None:
             subject = b"cookie:" + pin.cookie.encode()
         else:
-            subject = key_subject((pin.api_key or "").encode())
+            subject = key_subject(_as_latin1(pin.api_key or ""))
         pins.setdefault(subject, backends[pin.to])
     return pins
 

@@ -98,10 +98,7 @@ class _Draft:
         dynamic = None if self.dynamic is None else self.dynamic.finish()
         ends, formats, globs = map(_by_method, (self.ends, self.formats, self.globs))
         below = [node.lowest for node in (*literals.values(), *([dynamic] if dynamic else []))]
-        here = [
-            *(index for table in (ends, formats, globs) for index in table.values()),
-            *(row[0] for row in self.regexes),
-        ]
+        here = [*ends.values(), *formats.values(), *globs.values(), *(index for index, _, _ in self.regexes)]
         return Node(
             literals, dynamic, ends, formats, globs, tuple(self.regexes), min([*below, *here, NOTHING])
         )

@@ -1,56 +1,54 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Query strings as Rack reads them: just enough to find a parameter by its name.
 
-Rack decodes names (`membership%5Ftoken`, `+`), nests them (`a[b]`), ignores brackets around them (`[b]`), and its older
-versions separate pairs by `;` too. Whoever wants to hide a parameter from the edge and show it to Rails would use just
-that, so names are looked at decoded, and every part of a nested name counts.
+Rack decodes names (`membership%5Ftoken`, `+`), nests them (`a[b]`), ignores brackets around them (`[b]`), and its
+older versions separate pairs by `;` too. Whoever wants to hide a parameter from the edge and show it to Rails would
+use just that, so names are looked at decoded, and every part of a nested name counts.
+
+Queries are latin-1 text here, one character per byte: searching text is several times faster than searching bytes.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote
 
-_SEPARATOR = re.compile(rb"[&;]")
-_PART = re.compile(rb"[^\[\]]+")
+_SEPARATOR = re.compile(r"[&;]")
+_PART = re.compile(r"[^\[\]]+")
 
 
-def names_in(query: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _decode(text: str) -> str:
+    return unquote(text.replace("+", " "), "latin-1")
+
+
+def pairs_in(query: str) -> Iterator[tuple[str, str]]:
     """Decoded name and raw value of every pair, in order."""
     for pair in _SEPARATOR.split(query):
-        name, _, value = pair.partition(b"=")
-        if b"%" in name or b"+" in name:
-            name = unquote_to_bytes(name.replace(b"+", b" "))
-        yield name, value
+        name, _, value = pair.partition("=")
+        yield (_decode(name) if "%" in name or "+" in name else name), value
 
 
-def carries(query: bytes, names: Sequence[bytes]) -> bool:
+def carries(query: str, names: Sequence[str]) -> bool:
     """Whether any of `names` is the name, or part of the nested name, of a parameter in `query`."""
-    if not query or not names:
-        return False
-    if b"%" not in query:
-        # Nothing is hidden, so a name that is there is there literally (the usual case: none is).
-        for name in names:
-            if name in query:
-                break
-        else:
-            return False
-    for name, _ in names_in(query):
-        for part in _PART.findall(name):
-            if part.strip() in names:
-                return True
+    return _may_hold(query, names) and any(
+        part.strip() in names for name, _ in pairs_in(query) for part in _PART.findall(name)
+    )
+
+
+def value_of(query: str, names: Sequence[str]) -> str | None:
+    """The decoded value of the last parameter called one of `names` (in Rack the last one wins); None without."""
+    if not _may_hold(query, names):
+        return None
+    values = [value for name, value in pairs_in(query) if name in names and value]
+    return _decode(values[-1]) if values else None
+
+
+def _may_hold(query: str, names: Sequence[str]) -> bool:
+    """False where none of `names` can be in `query`: nothing is encoded, and none is there literally."""
+    if "%" in query:
+        return True
+    for name in names:  # noqa: SIM110 - a generator costs more than the search
+        if name in query:
+            return True
     return False
-
-
-def value_of(query: bytes, names: Sequence[bytes]) -> bytes | None:
-    """The decoded value of the last parameter called one of `names` (Rack's last one wins); None without."""
-    if not query or not names:
-        return None
-    if b"%" not in query and not any(name in query for name in names):
-        return None
-    found = None
-    for name, value in names_in(query):
-        if name in names and value:
-            found = unquote_to_bytes(value.replace(b"+", b" "))
-    return found

@@ -13,19 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from hashlib import blake2b
 
 import msgspec
 
-from proxy.config.written import Sticky
 from proxy.routing.query import carries
 from proxy.routing.subject import SubjectReader
-from proxy.routing.table import BUCKETS, Group, Route, Table
-
-
-def bucket_of(salt: bytes, subject: bytes) -> int:
-    """The bucket, 0 to 9,999, of a subject. `salt` holds no NUL, so no two pairs run together."""
-    return int.from_bytes(blake2b(salt + b"\0" + subject, digest_size=8).digest(), "big") % BUCKETS
+from proxy.routing.table import BUCKETS, Group, Route, Table, header_spellings
+from proxy.routing.visitor import Visitor
 
 
 class Reason(StrEnum):
@@ -70,7 +64,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     subject_kind: str
 
 
-METHOD_OVERRIDE = tuple(f"x{a}http{b}method{c}override".encode() for a in "-_" for b in "-_" for c in "-_")
+METHOD_OVERRIDE = frozenset(header_spellings("X-HTTP-Method-Override"))
 """The header by which Rack lets a POST name another method, in every spelling that Puma takes for it."""
 
 
@@ -93,7 +87,7 @@ def decide(
     names to first values; `peer` is the client's address; `available` says of each backend whether it can be used;
     `user` replaces the user whom the cookies name (for `explain`).
     """
-    visitor = _Visitor(table, reader, headers, query, peer, user)
+    visitor = Visitor(table, reader, headers, query, peer, user)
     group = route.group
     if group is None:
         reason = Reason.UNMATCHED if route is table.unmatched else Reason.NO_GROUP
@@ -101,7 +95,7 @@ def decide(
     if group.threshold == 0 and not group.pins:
         # The outcome is known, and most of a young configuration looks like this.
         return _answer(table, group.from_backend, Reason.KILL if group.kill else Reason.SHARE, group, visitor)
-    stays = _stays(table, route, group, method, path, query, headers, visitor)
+    stays = _stays(table, route, group, method, path, headers, visitor)
     if stays is not None:
         return _answer(table, group.from_backend, stays, group, visitor)
     if group.pins:
@@ -122,118 +116,29 @@ def decide(
     return _answer(table, group.from_backend, Reason.UNHEALTHY, group, visitor, bucket)
 
 
-class _Visitor:
-    """What is known of one request's sender; each thing is found out once, and only when asked for."""
-
-    __slots__ = ("_cookies", "_headers", "_minted", "_peer", "_person", "_query", "_reader", "_table", "kind")
-
-    def __init__(
-        self,
-        table: Table,
-        reader: SubjectReader,
-        headers: Mapping[bytes, bytes],
-        query: bytes,
-        peer: str,
-        user: str | None,
-    ) -> None:
-        self._table = table
-        self._reader = reader
-        self._headers = headers
-        self._cookies = headers.get(b"cookie", b"")
-        self._query = query
-        self._peer = peer
-        self._person: bytes | None = None if user is None else b"user:" + user.encode()
-        self._minted: bytes | None = None
-        self.kind = ""
-
-    def holds_session_key(self, globs: tuple[str, ...]) -> bool:
-        return bool(self._cookies) and self._reader.session(self._cookies).holds(globs)
-
-    def pinned_to(self, group: Group) -> int | None:
-        """The backend that this visitor is pinned to by user, API key or own cookie, in this order."""
-        own = self._reader.own(self._cookies)
-        for subject in (self._who(), None if own is None else b"cookie:" + own):
-            if subject is not None and subject in group.pins:
-                self.kind = _kind(subject)
-                return group.pins[subject]
-        return None
-
-    def bucket(self, group: Group) -> int:
-        """The visitor's bucket in `group`; notes what it was drawn from."""
-        subject = self._subject(group)
-        self.kind = _kind(subject)
-        return bucket_of(self._table.salt, subject)
-
-    def cookie_to_set(self) -> bytes | None:
-        """A new value for the own cookie, where the visitor needs one and can be given one."""
-        if self._minted is not None:
-            return self._minted
-        table = self._table
-        if not (table.cookie_for_all or table.cookie_for_visitors) or b"upgrade" in self._headers:
-            return None
-        if self._reader.own(self._cookies) is not None:
-            return None
-        if not table.cookie_for_all and self._who() is not None:
-            return None
-        return self._mint()
-
-    def _subject(self, group: Group) -> bytes:
-        sticky = group.sticky
-        if sticky is Sticky.NONE:
-            return b"draw:" + self._reader.draw()
-        if sticky is Sticky.HEADER:
-            value = self._headers.get(group.sticky_header)
-            return b"header:" + value if value else b"address:" + self._peer.encode()
-        if sticky is Sticky.USER:
-            who = self._who()
-            if who is not None:
-                return who
-        own = self._reader.own(self._cookies)
-        if own is None:
-            if b"upgrade" in self._headers:
-                # A WebSocket's answer is no place for a cookie.
-                return b"address:" + self._peer.encode()
-            own = self._mint()
-        return b"cookie:" + own
-
-    def _who(self) -> bytes | None:
-        if self._person is None:
-            self._person = self._reader.person(self._cookies, self._query, self._table.api_key_parameters)
-        return self._person
-
-    def _mint(self) -> bytes:
-        self._minted = self._reader.mint()
-        return self._minted
-
-
-def _kind(subject: bytes) -> str:
-    return subject[: subject.index(b":")].decode()
-
-
 def _stays(
     table: Table,
     route: Route,
     group: Group,
     method: bytes,
     path: bytes,
-    query: bytes,
     headers: Mapping[bytes, bytes],
-    visitor: _Visitor,
+    visitor: Visitor,
 ) -> Reason | None:
     """What keeps the request on the old side before anybody is asked who sent it; None for nothing."""
     if method == b"POST":
-        if any(map(headers.__contains__, METHOD_OVERRIDE)):
+        if not METHOD_OVERRIDE.isdisjoint(headers):
             return Reason.METHOD_OVERRIDE
         if _is_form(headers) and table.hides_other_methods(route, path):
             return Reason.FORM_METHOD
     if group.kill:
         return Reason.KILL
     guards = group.guards
-    if guards.query and carries(query, guards.query):
+    if guards.query and carries(visitor.query, guards.query):
         return Reason.KEEP_QUERY
-    if guards.session and visitor.holds_session_key(guards.session):
+    if guards.session and visitor.session().holds(guards.session):
         return Reason.KEEP_SESSION
-    if guards.headers and any(map(headers.__contains__, guards.headers)):
+    if guards.headers and not guards.headers.isdisjoint(headers):
         return Reason.KEEP_HEADER
     return None
 
@@ -252,7 +157,7 @@ def _answer(
     backend: int,
     reason: Reason,
     group: Group | None,
-    visitor: _Visitor,
+    visitor: Visitor,
     bucket: int | None = None,
 ) -> Decision:
     return Decision(

@@ -14,14 +14,12 @@ came out is remembered by the cookie's value, within bounds. A cookie that canno
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from fnmatch import fnmatchcase
 from hashlib import blake2b
 from secrets import token_bytes
 
-from proxy.routing.query import value_of
 from railscompat.cookies import EncryptedCookies, SignedCookies
 from railscompat.errors import CookieError
 from railscompat.session import REMEMBER_COOKIE, SESSION_COOKIE, keys_of, remembered, user_of
@@ -29,7 +27,8 @@ from railscompat.session import REMEMBER_COOKIE, SESSION_COOKIE, keys_of, rememb
 BUCKET_COOKIE = b"banyan_bucket"
 """The edge's own cookie: 32 hexadecimal digits."""
 
-_OWN = re.compile(rb"[0-9a-f]{32}")
+_REMEMBER = REMEMBER_COOKIE.encode()
+_HEX = b"0123456789abcdef"
 
 
 def cookie_value(header: bytes, name: bytes) -> bytes | None:
@@ -39,18 +38,20 @@ def cookie_value(header: bytes, name: bytes) -> bytes | None:
     """
     wanted = name + b"="
     at = header.find(wanted)
-    while at >= 0:
+    while at > 0 and header[at - 2 : at] != b"; ":
         before = header[:at].rstrip(b" ")
         if not before or before.endswith(b";"):
-            end = header.find(b";", at)
-            return header[at + len(wanted) : end if end >= 0 else None]
+            break
         at = header.find(wanted, at + 1)
-    return None
+    if at < 0:
+        return None
+    end = header.find(b";", at)
+    return header[at + len(wanted) : end] if end >= 0 else header[at + len(wanted) :]
 
 
-def key_subject(api_key: bytes) -> bytes:
-    """The subject of an API key."""
-    return b"key:" + blake2b(api_key, digest_size=16).hexdigest().encode()
+def key_subject(api_key: str) -> bytes:
+    """The subject of an API key (latin-1 text)."""
+    return b"key:" + blake2b(api_key.encode("latin-1", "replace"), digest_size=16).hexdigest().encode()
 
 
 class Session:
@@ -128,15 +129,10 @@ class SubjectReader:
         user = user_of(session)
         return Session(None if user is None else b"user:%d" % user.id, keys_of(session))
 
-    def user(self, cookies: bytes) -> bytes | None:
-        """The subject of the signed-in or remembered user."""
-        if self._signed is None or not cookies:
-            return None
-        user = self.session(cookies).user
-        if user is not None:
-            return user
-        value = cookie_value(cookies, b"remember_user_token")
-        if not value:
+    def remembered(self, cookies: bytes) -> bytes | None:
+        """The subject of the user whom a valid remember-me cookie names."""
+        value = None if self._signed is None else cookie_value(cookies, _REMEMBER)
+        if not value or self._signed is None:
             return None
         try:
             found = remembered(self._signed.verify(REMEMBER_COOKIE, value, now=self._now()))
@@ -145,18 +141,10 @@ class SubjectReader:
             return None
         return None if found is None else b"user:%d" % found.id
 
-    def person(self, cookies: bytes, query: bytes, key_parameters: Sequence[bytes]) -> bytes | None:
-        """The best subject that is not the edge's own: user, else API key."""
-        user = self.user(cookies)
-        if user is not None:
-            return user
-        key = value_of(query, key_parameters)
-        return None if key is None else key_subject(key)
-
     def own(self, cookies: bytes) -> bytes | None:
         """The value of the edge's own cookie, if it has the form of one."""
         value = cookie_value(cookies, BUCKET_COOKIE)
-        return value if value is not None and _OWN.fullmatch(value) else None
+        return value if value is not None and len(value) == 32 and not value.strip(_HEX) else None
 
     def mint(self) -> bytes:
         """A new value for the edge's own cookie."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
+from itertools import product
 
 import msgspec
 
@@ -48,13 +49,22 @@ class Backend(msgspec.Struct, frozen=True):
 class Guards(msgspec.Struct, frozen=True):
     """What keeps a request on the old side whatever its bucket.
 
-    `query` holds decoded parameter names, `session` globs over session keys, `headers` lower-case names in every
-    spelling that a Rack server takes for the same header (`-` and `_`).
+    `query` holds decoded parameter names (latin-1 text), `session` globs over session keys, `headers` lower-case names
+    in every spelling that a Rack server takes for the same header (`-` and `_`).
     """
 
-    query: tuple[bytes, ...] = ()
+    query: tuple[str, ...] = ()
     session: tuple[str, ...] = ()
-    headers: tuple[bytes, ...] = ()
+    headers: frozenset[bytes] = frozenset()
+
+
+def header_spellings(name: str) -> tuple[bytes, ...]:
+    """A header's lower-case name with every mix of `-` and `_`: a Rack server takes them for the same header."""
+    words = name.lower().replace("_", "-").split("-")
+    mixes = product("-_", repeat=len(words) - 1) if len(words) <= 8 else iter([("-",) * (len(words) - 1)])
+    return tuple(
+        "".join(word + sign for word, sign in zip(words, (*mix, ""), strict=True)).encode() for mix in mixes
+    )
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -115,7 +125,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     kill: bool
     limits: Limits
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
-    api_key_parameters: tuple[bytes, ...]
+    api_key_parameters: tuple[str, ...]
     cookie_for_visitors: bool
     cookie_for_all: bool
     matcher: Matcher

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""One request's sender, as far as the decision needs to know: bucket, pins, session keys, own cookie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+
+from proxy.config.written import Sticky
+from proxy.routing.query import value_of
+from proxy.routing.subject import NO_SESSION, Session, SubjectReader, key_subject
+from proxy.routing.table import BUCKETS, Group, Table
+
+_KINDS = {
+    b"use": "user",
+    b"key": "key",
+    b"coo": "cookie",
+    b"hea": "header",
+    b"add": "address",
+    b"dra": "draw",
+}
+"""What a subject is, by how it begins."""
+
+# Members of an enumeration are looked up through a descriptor each time; this is the hot path.
+_USER, _COOKIE, _HEADER = Sticky.USER, Sticky.COOKIE, Sticky.HEADER
+
+
+def bucket_of(salt: bytes, subject: bytes) -> int:
+    """The bucket, 0 to 9,999, of a subject. `salt` holds no NUL, so no two pairs run together."""
+    return int.from_bytes(blake2b(salt + b"\0" + subject, digest_size=8).digest(), "big") % BUCKETS
+
+
+class Visitor:
+    """What is known of one request's sender; each thing is found out once, and only when asked for.
+
+    `query` is the query as text (see `query.py`). `kind` says what the bucket (or pin) was found by, in the words of
+    `Decision.subject_kind`.
+    """
+
+    __slots__ = (
+        "_headers",
+        "_minted",
+        "_own",
+        "_peer",
+        "_person",
+        "_reader",
+        "_session",
+        "_table",
+        "kind",
+        "query",
+    )
+
+    def __init__(
+        self,
+        table: Table,
+        reader: SubjectReader,
+        headers: Mapping[bytes, bytes],
+        query: bytes,
+        peer: str,
+        user: str | None,
+    ) -> None:
+        self.query = query.decode("latin-1")
+        self.kind = ""
+        self._table = table
+        self._reader = reader
+        self._headers = headers
+        self._peer = peer
+        self._person: bytes | None = None if user is None else b"user:" + user.encode()
+        self._own: bytes | None = None
+        self._minted: bytes | None = None
+        self._session: Session | None = None
+
+    def session(self) -> Session:
+        """The Rails session."""
+        session = self._session
+        if session is None:
+            cookies = self._headers.get(b"cookie")
+            session = self._session = self._reader.session(cookies) if cookies else NO_SESSION
+        return session
+
+    def pinned_to(self, group: Group) -> int | None:
+        """The backend that this visitor is pinned to by user, API key or own cookie, in this order."""
+        for subject in (self._find_person(), self._find_own()):
+            if subject is not None and subject in group.pins:
+                self.kind = _KINDS[subject[:3]]
+                return group.pins[subject]
+        return None
+
+    def bucket(self, group: Group) -> int:
+        """The visitor's bucket in `group`."""
+        sticky = group.sticky
+        if sticky is _USER or sticky is _COOKIE:
+            subject = (sticky is _USER and self._find_person()) or self._find_own() or self._mint()
+        elif sticky is _HEADER:
+            value = self._headers.get(group.sticky_header)
+            subject = b"header:" + value if value else None
+        else:
+            subject = b"draw:" + self._reader.draw()
+        if subject is None:
+            subject = b"address:" + self._peer.encode()
+        self.kind = _KINDS[subject[:3]]
+        return bucket_of(self._table.salt, subject)
+
+    def cookie_to_set(self) -> bytes | None:
+        """A new value for the own cookie, where the visitor needs one and can be given one."""
+        if self._own is None:
+            table = self._table
+            if (
+                (table.cookie_for_visitors or table.cookie_for_all)
+                and self._find_own() is None
+                and (table.cookie_for_all or self._find_person() is None)
+            ):
+                self._mint()
+        return self._minted
+
+    def _find_person(self) -> bytes | None:
+        """The subject of the user or API key."""
+        if self._person is None:
+            self._person = self.session().user or self._find_remembered()
+            if self._person is None:
+                key = value_of(self.query, self._table.api_key_parameters)
+                self._person = None if key is None else key_subject(key)
+        return self._person
+
+    def _find_remembered(self) -> bytes | None:
+        cookies = self._headers.get(b"cookie")
+        return self._reader.remembered(cookies) if cookies else None
+
+    def _find_own(self) -> bytes | None:
+        """The subject of the edge's own cookie."""
+        if self._own is None:
+            cookies = self._headers.get(b"cookie")
+            value = self._reader.own(cookies) if cookies else None
+            self._own = None if value is None else b"cookie:" + value
+        return self._own
+
+    def _mint(self) -> bytes | None:
+        """The subject of a new cookie; None where the answer is no place for one (a WebSocket's)."""
+        if b"upgrade" in self._headers:
+            return None
+        self._minted = self._reader.mint()
+        self._own = b"cookie:" + self._minted
+        return self._own
