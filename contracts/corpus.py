@@ -10,7 +10,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import json
 import lzma
 import tarfile
 from collections.abc import Iterator
@@ -57,6 +56,10 @@ class ReadRequest(msgspec.Struct, frozen=True):
     path: str
     headers: dict[str, str] = {}
 
+    def header(self, name: str, default: str = "") -> str:
+        """The value of a header, whose name is given in lower case; `default` where it is not told."""
+        return next((value for known, value in self.headers.items() if known.lower() == name), default)
+
 
 class Response(msgspec.Struct, frozen=True):
     """What was answered. `body` is undecoded JSON in the notation of `contracts.notation`."""
@@ -67,7 +70,7 @@ class Response(msgspec.Struct, frozen=True):
 
     def parsed_body(self) -> Any:
         """The body as Python values, decoded anew at each call."""
-        return json.loads(bytes(self.body))
+        return msgspec.json.decode(self.body)
 
     @property
     def cookies(self) -> tuple[Cookie, ...]:

@@ -17,15 +17,21 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from contracts.notation import html, tabular, xml
+from contracts.notation.tabular import lines_are_cut
 from contracts.notation.text import fill, holds, is_text, stand_in
 
 __all__ = [
+    "JSON_MARKER",
     "MARKERS",
+    "NULL_MARKER",
     "NotReadableError",
     "fill",
     "holds",
     "is_text",
+    "lines_are_cut",
     "marker_of",
     "read",
     "render",
@@ -92,9 +98,9 @@ def read(marker: str, content: bytes) -> Any:
         if marker == "$binary":
             return {"$binary": tabular.binary_facts(content)}
         if marker == JSON_MARKER:
-            return json.loads(content)
+            return msgspec.json.decode(content)
         return {marker: _READERS[marker](content.decode())}
-    except (ValueError, RecursionError) as error:
+    except (ValueError, msgspec.DecodeError, RecursionError) as error:
         raise NotReadableError(str(error)) from error
 
 

@@ -4,11 +4,11 @@
 The life of a request:
 
 1. `http1` takes it from the connection, strictly.
-2. `identity` tells the user from the cookies; `library` makes the key: user, method, raw target, `Accept`,
+2. `identity` tells the user from the cookies; `key` makes the key: user, method, raw target, `Accept`,
    `Accept-Language`, `Authorization`; for raw exchanges also whether gzip is accepted, `If-None-Match`, the
    body and, for writes, whether the token against forgery holds.
-3. A raw exchange wins and goes out byte for byte. Else `answers` makes the answer of a recorded read. Else
-   501, never a guess.
+3. `library` looks it up: a raw exchange (`exchanges`) wins and goes out byte for byte; else `answers` makes
+   the answer of a recorded read; else 501, never a guess.
 4. `faults` may delay or spoil it; `server` writes it.
 
 Invariants: the same request always gets the same bytes. Nothing that a proxy adds (forwarding headers,
