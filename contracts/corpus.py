@@ -26,6 +26,9 @@ OWN_COPY = Path(__file__).parent / "recordings" / "loomio-3.0.17"
 ANONYMOUS = "anonymous"
 """The actor without a session."""
 
+DEFAULT_ACCEPT = "application/json"
+"""What recorded reads accept unless they say otherwise."""
+
 _SUFFIXES = ("", ".xz", ".gz")
 
 

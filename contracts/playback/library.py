@@ -8,15 +8,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from contracts.corpus import ANONYMOUS, Corpus
+from contracts.corpus import ANONYMOUS, DEFAULT_ACCEPT, Corpus
 from contracts.playback.answers import CookieMaker, RecordedRead, in_form_of, simple, without_body
 from contracts.playback.exchanges import Exchanges
 from contracts.playback.http1 import Asked
 from contracts.playback.identity import Identifier, parse_cookies
 from contracts.playback.key import SAFE_METHODS, Key, Variant, key_of, variant_of
-
-DEFAULT_ACCEPT = "application/json"
-"""What recorded reads accept unless they say otherwise."""
 
 _SHOWN = 5
 """How many recordings of the same target a refusal names."""
