@@ -10,6 +10,7 @@ from railscompat.marshal.values import MAX_BIGNUM_BYTES, MAX_DEPTH, AsciiString,
 
 _FIXNUM_LIMIT: Final = 1 << 30
 """Integers from here on, and those below its negative, are written as big ones on every machine."""
+_OBJECT_LIMIT: Final = 1 << 62
 
 
 def dump(value: Value) -> bytes:
@@ -58,8 +59,7 @@ class _Writer:
             self.out += b"@"
             self._integer(number)
             return True
-        # Python itself shares strings this short, which says nothing about Ruby.
-        if not (isinstance(value, (str, bytes)) and len(value) < 2 and type(value) in (str, bytes)):
+        if not _is_never_shared(value):
             self._objects[id(value)] = self._count
         self._count += 1
         return False
@@ -151,6 +151,16 @@ class _Writer:
         self._integer(count)
         self._symbol(Symbol("E"))
         self.out += b"T" if utf8 else b"F"
+
+
+def _is_never_shared(value: Value) -> bool:
+    """Whether it means nothing that an object occurs twice, so that Ruby has it written out each time.
+
+    Integers of up to 62 bits are no objects in Ruby's memory; strings this short are shared by Python itself.
+    """
+    if isinstance(value, int):
+        return -_OBJECT_LIMIT <= value < _OBJECT_LIMIT
+    return isinstance(value, str | bytes) and len(value) < 2 and type(value) in (str, bytes)
 
 
 def _encode(text: str, encoding: str, errors: str) -> bytes:
