@@ -108,7 +108,7 @@ def decide(
         return _answer(table, group.from_backend, Reason.SHARE, group, visitor)
     bucket = None
     if group.threshold < BUCKETS:
-        bucket = visitor.bucket(group)
+        bucket = visitor.bucket(group.sticky, group.sticky_header)
         if bucket >= group.threshold:
             return _answer(table, group.from_backend, Reason.SHARE, group, visitor, bucket)
     if available[group.to_backend]:

@@ -86,13 +86,12 @@ class Visitor:
                 return group.pins[subject]
         return None
 
-    def bucket(self, group: Group) -> int:
-        """The visitor's bucket in `group`."""
-        sticky = group.sticky
+    def bucket(self, sticky: Sticky, header: bytes) -> int:
+        """The visitor's bucket, drawn from what `sticky` says; `header` is the name of its header."""
         if sticky is _USER or sticky is _COOKIE:
             subject = (sticky is _USER and self._find_person()) or self._find_own() or self._mint()
         elif sticky is _HEADER:
-            value = self._headers.get(group.sticky_header)
+            value = self._headers.get(header)
             subject = b"header:" + value if value else None
         else:
             subject = b"draw:" + self._reader.draw()
