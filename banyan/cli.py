@@ -27,3 +27,7 @@ for family in (edge_commands, config_commands, playback_commands, database_comma
 def main() -> None:
     """Entry point of the console script."""
     app()
+
+
+if __name__ == "__main__":
+    main()
