@@ -71,7 +71,7 @@ async def read_message(
 
 
 async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
-    pieces = []
+    pieces: list[bytes] = []
     while True:
         size = int((await reader.readuntil(b"\r\n")).split(b";")[0], 16)
         piece = await reader.readexactly(size + 2)

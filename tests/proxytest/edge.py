@@ -142,7 +142,7 @@ async def edge_process(
     errors: list[str] = []
 
     async def drain_errors(stream: asyncio.StreamReader) -> None:
-        async for line in stream:
+        while line := await stream.readline():
             errors.append(line.decode())
 
     draining = asyncio.create_task(drain_errors(process.stderr))

