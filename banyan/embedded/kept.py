@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -57,10 +57,11 @@ class KeptProcess:
         stop_signal: signal.Signals,
         unprivileged: bool = False,
         remove: bool = True,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Start `command` in `folder` (its log goes to `folder/server.log`); `remove` the folder at the end.
 
-        `unprivileged`: as user `nobody` when we are root.
+        `unprivileged`: as user `nobody` when we are root. `environment` (None: our own) is all it gets.
         """
         self.name = name
         user = server_user() if unprivileged else None
@@ -81,13 +82,19 @@ class KeptProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
+            env=environment,
         )
+
+    @property
+    def runs(self) -> bool:
+        """Whether the server lives. When it ended unasked, `stop` tells its last words."""
+        return self._keeper.poll() is None
 
     def wait_until(self, ready: Callable[[], bool]) -> None:
         """Return when `ready()`. Raises `PortTakenError`, or `EmbeddedError` with the server's last words."""
         deadline = time.monotonic() + READY_SECONDS
         while not ready():
-            if self._keeper.poll() is not None:
+            if not self.runs:
                 said = self.stop()
                 if "already in use" in said:
                     raise PortTakenError
