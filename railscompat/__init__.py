@@ -8,6 +8,7 @@ one format:
 
     keys        secret → key                      (PBKDF2; every other module derives from here)
     marshal     bytes ↔ values                    (the subset of Ruby's Marshal that sessions are made of)
+    strict64    bytes ↔ base64                    (as strict as Ruby)
     messages    payload ↔ signed text             (signature, purpose, expiry: what cookies and signed ids
     share) cookies     Cookie header ↔ values            (encrypted and signed cookies) session     values →
     who is this, what is kept (Warden, remember-me, flash) signed_ids  blob ids, variations, blob keys

@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from railscompat import marshal, messages
+from railscompat import marshal, messages, strict64
 from railscompat.errors import Code, CookieError, MarshalError
 from railscompat.keys import (
     CIPHER_KEY_LENGTH,
@@ -72,7 +72,7 @@ class EncryptedCookies:
             raise ValueError(f"a nonce has {NONCE_BYTES} bytes")
         sealed = self._cipher.encrypt(nonce, _dump(value), None)
         parts = (sealed[:-_TAG_BYTES], nonce, sealed[-_TAG_BYTES:])
-        return _escape(name, "--".join(map(messages.encode_base64, parts)))
+        return _escape(name, "--".join(map(strict64.encode, parts)))
 
 
 class SignedCookies:

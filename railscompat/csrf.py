@@ -11,9 +11,9 @@ time, so that no two answers carry the same letters:
 Accepted are a masked global, per-form or (as older pages have it) real token, and the bare real token.
 """
 
-import binascii
 import hmac
 
+from railscompat import strict64
 from railscompat.marshal import AsciiString
 
 TOKEN_BYTES = 32
@@ -67,7 +67,7 @@ def verify(real: bytes, submitted: str, *, path: str, method: str) -> bool:
 
 
 def _encode(data: bytes) -> str:
-    return binascii.b2a_base64(data, newline=False).rstrip(b"=").translate(_TO_URL).decode()
+    return strict64.encode(data).rstrip("=").translate(_TO_URL)
 
 
 def _decode(text: str) -> bytes | None:
@@ -78,8 +78,8 @@ def _decode(text: str) -> bytes | None:
     if not data.endswith(b"="):
         data += b"=" * (-len(data) % 4)
     try:
-        return binascii.a2b_base64(data, strict_mode=True)
-    except binascii.Error:
+        return strict64.decode(data)
+    except ValueError:
         return None
 
 
@@ -92,5 +92,5 @@ def _check_length(data: bytes) -> None:
         raise ValueError(f"{TOKEN_BYTES} bytes are needed, not {len(data)}")
 
 
-_TO_URL = bytes.maketrans(b"+/", b"-_")
+_TO_URL = str.maketrans("+/", "-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")

@@ -3,20 +3,20 @@
 
     signed text  =  base64(message) -- hex(HMAC-SHA1(key, base64(message)))
     message      =  payload, or the payload in an envelope that says until when and what for it holds:
-                    {"_rails":{"message":base64(payload),"exp":"2031-05-01T12:00:00.000Z" or null,"pur":"…"
-                    or null}}
+                    {"_rails":{"message":base64(payload),"exp":"2031-05-01T12:00:00.000Z","pur":"…"}}
+                    where one of exp and pur may be null
 
 There is an envelope where there is an expiry or a purpose, and none otherwise. Here payloads are bytes;
 what is in them is the caller's. Errors carry codes and are raised as the caller's own class, named by
 `error`.
 """
 
-import binascii
 import hmac
 import json
 from collections.abc import Container
 from datetime import UTC, datetime
 
+from railscompat import strict64
 from railscompat.errors import Code, WireFormatError
 
 _ENVELOPE = b'{"_rails":{"message":'
@@ -24,7 +24,7 @@ _ENVELOPE = b'{"_rails":{"message":'
 
 def sign(key: bytes, message: bytes) -> str:
     """The signed text of `message`: base64 and signature, not yet percent-encoded."""
-    text = encode_base64(message)
+    text = strict64.encode(message)
     return f"{text}--{_signature(key, text.encode())}"
 
 
@@ -43,7 +43,7 @@ def wrap(payload: bytes, *, expires_at: datetime | None, purpose: str | None) ->
     if expires_at is None and purpose is None:
         return payload
     envelope = {
-        "message": encode_base64(payload),
+        "message": strict64.encode(payload),
         "exp": expires_at and _timestamp(expires_at),
         "pur": purpose,
     }
@@ -77,16 +77,11 @@ def unwrap(
     return decode_base64(payload.encode(), error)
 
 
-def encode_base64(data: bytes) -> str:
-    """Padded base64 in the standard alphabet, on one line."""
-    return binascii.b2a_base64(data, newline=False).decode()
-
-
 def decode_base64(text: bytes, error: type[WireFormatError]) -> bytes:
-    """Strict base64: padded, standard alphabet, nothing else between."""
+    """The bytes of strict base64."""
     try:
-        return binascii.a2b_base64(text, strict_mode=True)
-    except binascii.Error:
+        return strict64.decode(text)
+    except ValueError:
         raise error(Code.MALFORMED, "no base64") from None
 
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from railscompat import marshal, messages
+from railscompat import marshal, messages, strict64
 from railscompat.errors import Code, MarshalError, SignedIdError
 from railscompat.keys import ACTIVE_STORAGE_SALT, SIGNING_KEY_LENGTH, derive_key
 from railscompat.marshal import Symbol, Value
@@ -112,4 +112,4 @@ class SignedIds:
 def variation_digest(transformations: Transformations) -> str:
     """The name under which a made variant is recorded (`variation_digest`); the order of the keys matters."""
     digest = hashlib.sha1(marshal.dump(dict(transformations)), usedforsecurity=False).digest()
-    return messages.encode_base64(digest)
+    return strict64.encode(digest)
