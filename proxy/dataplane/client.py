@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, cast
 
-from proxy.dataplane import compose
+from proxy.dataplane import closing, compose
 from proxy.dataplane.exchange import FAILURES
 from proxy.dataplane.forwarded import client_address, forwarding_lines, is_trusted
 from proxy.dataplane.framing import END_OF_CHUNKS, ChunkedReader, LengthReader, chunk
@@ -30,15 +30,10 @@ _QUEUE: Final = 2
 _UPLOAD: Final = 3
 _FIRST_BYTE: Final = 4
 _STREAM: Final = 5
-_LINGER: Final = 6
-_CLOSING: Final = 7
 
 _PIPELINE_BYTES: Final = 65_536  # of requests sent ahead; more is left in the socket
 _HEAD_SECONDS: Final = 10.0  # for a whole head to arrive
 _KEEP_ALIVE_SECONDS: Final = 75.0  # between two requests
-_STALLED_SECONDS: Final = 60.0  # for a client that stopped reading
-_LINGER_SECONDS: Final = 2.0
-_LINGER_BYTES: Final = 8 * 1024 * 1024
 
 
 class ClientConnection(asyncio.Protocol):
@@ -50,7 +45,6 @@ class ClientConnection(asyncio.Protocol):
         "_edge",
         "_half_closed",
         "_held",
-        "_lingered",
         "_paused_for_upstream",
         "_phase",
         "_transport",
@@ -73,7 +67,6 @@ class ClientConnection(asyncio.Protocol):
         self._half_closed = False
         self._paused_for_upstream = False
         self._write_paused = False
-        self._lingered = 0
         self.exchange: Exchange | None = None
         self.deadline = NEVER
         self.slot = 0
@@ -96,9 +89,6 @@ class ClientConnection(asyncio.Protocol):
         """asyncio: bytes of a request, or of several."""
         exchange = self.exchange
         if exchange is None:
-            if self._phase == _LINGER:
-                self._discard(len(data))
-                return
             self._request(self._held + data if self._held else data)
         elif exchange.request_body is not None:
             self._upload(exchange, data)
@@ -119,7 +109,7 @@ class ClientConnection(asyncio.Protocol):
         if head is None:
             self._held = data
             if self._half_closed:
-                self._transport.close()
+                self._close()
             elif data and self._phase == _IDLE:
                 self._wait(_HEAD, _HEAD_SECONDS)
             return
@@ -297,7 +287,7 @@ class ClientConnection(asyncio.Protocol):
         self.exchange = None
         self._edge.account(exchange)
         if unfinished:
-            self._linger()
+            self._close(linger=True)
         elif self._close_after:
             self._close()
         else:
@@ -313,12 +303,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Look at what the client sent ahead. Not called directly: a long pipeline must not nest."""
-        if (
-            self.exchange is None
-            and self._held
-            and self._phase != _LINGER
-            and not self._transport.is_closing()
-        ):
+        if self.exchange is None and self._held and not self._transport.is_closing():
             self._request(self._held)
 
     def upstream_failed(self, code: str) -> None:
@@ -397,8 +382,6 @@ class ClientConnection(asyncio.Protocol):
         if exchange is None:
             if phase == _HEAD and self._held:
                 self._refuse(408, "request_timeout", "the request did not arrive in time")
-            elif phase in (_LINGER, _CLOSING):
-                self._transport.abort()
             else:
                 self._close()
             return
@@ -415,8 +398,8 @@ class ClientConnection(asyncio.Protocol):
 
     def close_idle(self) -> None:
         """Draining: close if nothing is under way."""
-        if self.exchange is None and self._phase != _LINGER:
-            self._transport.close()
+        if self.exchange is None:
+            self._close()
 
     def abort(self) -> None:
         """Draining took too long."""
@@ -479,34 +462,14 @@ class ClientConnection(asyncio.Protocol):
                     retry_after=1 if status == 503 else 0,
                 )
             )
-        if linger:
-            self._linger()
-        else:
-            self._close()
+        self._close(linger=linger)
 
-    def _close(self) -> None:
-        """Close once everything is sent; a client that does not read gets only so long."""
-        if self._transport.get_write_buffer_size():
-            self._wait(_CLOSING, _STALLED_SECONDS)
-        self._transport.close()
-
-    def _linger(self) -> None:
-        """Close so that the answer arrives: a socket closed on unread bytes would reset it away (RFC 9112 §9.6)."""
-        if self._half_closed or self._transport.is_closing():
-            self._close()
-            return
+    def _close(self, *, linger: bool = False) -> None:
+        """Leave the connection to its end."""
         self._held = b""
-        self._lingered = 0
-        unsent = self._transport.get_write_buffer_size()
-        self._wait(_LINGER, _STALLED_SECONDS if unsent else _LINGER_SECONDS)
-        self._transport.write_eof()
-        self._paused_for_upstream = False
-        self._resume_reading()
-
-    def _discard(self, size: int) -> None:
-        self._lingered += size
-        if self._lingered > _LINGER_BYTES:
-            self._transport.abort()
+        if closing.close(self._transport, self._edge, linger=linger and not self._half_closed):
+            self._edge.wheel.forget(self)
+            self._edge.left(self)
 
 
 # Nothing of the request has left the edge when these happen: it may go elsewhere whatever its method.

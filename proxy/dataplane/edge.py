@@ -14,6 +14,7 @@ import structlog
 
 from proxy.dataplane import compose
 from proxy.dataplane.client import ClientConnection
+from proxy.dataplane.closing import Closing
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.pool import Pool
 from proxy.dataplane.timers import TICK, Wheel
@@ -73,7 +74,7 @@ class Edge:
         self.now: Callable[[], float] = loop.time
         self.wheel = Wheel(loop.time)
         self.recorder = Recorder()
-        self.connections: set[ClientConnection] = set()
+        self.connections: set[ClientConnection | Closing] = set()
         self.draining = False
         self._gone = asyncio.Event()
         self._reader = reader
@@ -277,7 +278,7 @@ class Edge:
             return False
         return True
 
-    def left(self, connection: ClientConnection) -> None:
+    def left(self, connection: ClientConnection | Closing) -> None:
         """A client's connection is closed, or a tunnel now."""
         self.connections.discard(connection)
         if not self.connections:

@@ -10,5 +10,5 @@ from collections.abc import Callable
 async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     """Wait until `condition()` holds; TimeoutError after so many seconds."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for sets no event
+        while not condition():
             await asyncio.sleep(0.01)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Connections that are to end, and must not lose what was said last.
+
+A socket closed while bytes of the client lie unread resets the connection, and the reset may overtake the answer
+(RFC 9112 §9.6). So the answer is followed by the end of our sending; what still comes is thrown away until the client
+ends too, or has had time enough.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from proxy.dataplane.timers import NEVER
+
+if TYPE_CHECKING:
+    from proxy.dataplane.edge import Edge
+
+_LINGER_SECONDS: Final = 2.0
+_LINGER_BYTES: Final = 8 * 1024 * 1024
+_UNREAD_SECONDS: Final = 60.0  # for a client that has not read what it was sent
+
+
+class Closing(asyncio.Protocol):
+    """Takes over a client's connection to end it."""
+
+    __slots__ = ("_discarded", "_edge", "_transport", "deadline", "slot")
+
+    def __init__(self, transport: asyncio.Transport, edge: Edge) -> None:
+        self._transport = transport
+        self._edge = edge
+        self._discarded = 0
+        self.deadline = NEVER
+        self.slot = 0
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: more that nobody will read; within bounds."""
+        self._discarded += len(data)
+        if self._discarded > _LINGER_BYTES:
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: it ended."""
+        self._edge.wheel.forget(self)
+        self._edge.left(self)
+
+    def on_deadline(self, now: float) -> None:
+        """The wheel: time enough."""
+        self._transport.abort()
+
+    def close_idle(self) -> None:
+        """Draining: it is ending already."""
+
+    def abort(self) -> None:
+        """Draining took too long."""
+        self._transport.abort()
+
+
+def close(transport: asyncio.Transport, edge: Edge, *, linger: bool) -> bool:
+    """End a client's connection once everything is sent. True where it has another protocol for that from now on.
+
+    `linger`: the client may still be sending, so wait for its end as well.
+    """
+    unsent = transport.get_write_buffer_size()
+    if transport.is_closing() or not (linger or unsent):
+        transport.close()
+        return False
+    closing = Closing(transport, edge)
+    transport.set_protocol(closing)
+    edge.connections.add(closing)
+    edge.wheel.watch(closing, edge.now() + (_UNREAD_SECONDS if unsent else _LINGER_SECONDS))
+    if linger:
+        transport.write_eof()
+        transport.resume_reading()
+    else:
+        transport.close()
+    return True
