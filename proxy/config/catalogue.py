@@ -12,16 +12,21 @@ A row without `dry` or `unsafe` may be repeated freely. Rails' own listing becom
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from proxy.config import notation
 from proxy.config.errors import Code, Findings
 from proxy.config.kinds import Flag, ListOf, NamedOf, Text, Walk, Whole
-from proxy.config.nodes import read_nodes
+from proxy.config.nodes import START, Scalar, read_nodes
 from proxy.config.record import Record, key
 from proxy.config.resolve import note_unreachable
 from proxy.config.written import CatalogueRow, Repeat
+
+SCHEMA_LINE = "# yaml-language-server: $schema=schemas/routes.schema.json"
+"""Tells editors how to check the file."""
 
 METHODS = r"[A-Z]{1,20}(?:\|[A-Z]{1,20})*"
 
@@ -103,3 +108,57 @@ def read_catalogue(data: bytes, findings: Findings) -> tuple[CatalogueRow, ...]:
     note_unreachable(rows, places, findings, walk)
 
     return tuple(rows)
+
+
+WIDEST = (17, 66, 50)
+"""Up to which width the columns method, path and name are aligned; a longer entry pushes its row's rest aside."""
+
+
+def write_catalogue(rows: Sequence[CatalogueRow], comment: Sequence[str] = ()) -> str:
+    """A catalogue file: `comment` at its top, one row per line, columns aligned."""
+    lines = [SCHEMA_LINE, *(f"# {line}".rstrip() for line in comment), "version: 1", "routes:"]
+    columns = (_method_column, _path_column, _name_column)
+    widths = [
+        max((width for row in rows if (width := len(column(row))) <= most), default=0)
+        for column, most in zip(columns, WIDEST, strict=True)
+    ]
+    for row in rows:
+        cells = [column(row).ljust(width) for column, width in zip(columns, widths, strict=True)]
+        marks = ", ".join(_marks(row))
+        text = f"{' '.join(cells)} {marks}" if marks else " ".join(cells).rstrip().removesuffix(",")
+        lines.append(f"- {{{text}}}")
+    return "\n".join(lines) + "\n"
+
+
+def _method_column(row: CatalogueRow) -> str:
+    return f"method: {row.method},"
+
+
+def _path_column(row: CatalogueRow) -> str:
+    return f"path: {scalar(row.path)},"
+
+
+def _name_column(row: CatalogueRow) -> str:
+    return f"name: {scalar(row.name)},"
+
+
+def _marks(row: CatalogueRow) -> list[str]:
+    marks = []
+    if row.mount:
+        marks.append("mount: true")
+    if row.constraints:
+        pairs = ", ".join(f"{name}: {scalar(regex)}" for name, regex in row.constraints.items())
+        marks.append(f"constraints: {{{pairs}}}")
+    if row.repeat is not Repeat.SAFE:
+        marks.append(f"{row.repeat}: {scalar(row.why)}")
+    if row.body_token:
+        marks.append("body_token: true")
+    return marks
+
+
+def scalar(text: str) -> str:
+    """A YAML scalar for `text` inside `{…}`: plain where that is safe, else in double quotes."""
+    plain = re.fullmatch(r"[A-Za-z/][^\x00-\x1f\x7f\[\]{},\"']*", text) and not re.search(r": | #|:\Z| \Z", text)
+    if plain and Scalar(START, text, True).value() == text:
+        return text
+    return json.dumps(text, ensure_ascii=False)

@@ -271,7 +271,7 @@ def parse(path: str, constraints: Mapping[str, str] | None = None, *, mount: boo
         path = path[:-1]
     parts = _Reader(path).read()
     given = dict(constraints or {})
-    names = set(_names(parts))
+    names = set(names_of(parts))
     for name in given:
         if name not in names:
             raise NotationError(f"constraint on {name!r}, but the path has no :{name}")
@@ -283,13 +283,13 @@ def parse(path: str, constraints: Mapping[str, str] | None = None, *, mount: boo
     return pattern
 
 
-def _names(parts: tuple[Part, ...]) -> Iterator[str]:
+def names_of(parts: tuple[Part, ...]) -> Iterator[str]:
     for part in parts:
         if isinstance(part, Dynamic | Glob):
             yield part.name
         elif isinstance(part, Choice):
             for way in part.ways:
-                yield from _names(way)
+                yield from names_of(way)
 
 
 class _Reader:
