@@ -7,6 +7,7 @@ chunks are refused, so that a playback can witness that an edge never forwards t
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 MAX_HEAD = 80 * 1024
@@ -15,6 +16,7 @@ MAX_HEAD = 80 * 1024
 MAX_BODY = 64 * 1024 * 1024
 """The largest request body that is taken in, in bytes."""
 
+_HEX = re.compile(rb"[0-9a-fA-F]{1,8}")
 _SINGLE = frozenset(("content-length", "transfer-encoding", "host"))
 
 
@@ -171,10 +173,7 @@ def parse_head(head: bytes) -> Asked:
 
 
 def _chunk_size(line: bytes) -> int:
-    digits = line.split(b";", 1)[0].strip()
-    try:
-        if not digits or not digits.isalnum():
-            raise ValueError
-        return int(digits, 16)
-    except ValueError:
-        raise BadRequestError(400, "malformed chunk size") from None
+    digits = line.split(b";", 1)[0].rstrip(b" \t")
+    if not _HEX.fullmatch(digits):
+        raise BadRequestError(400, "malformed chunk size")
+    return int(digits, 16)
