@@ -31,9 +31,7 @@ from railscompat.keys import (
 from railscompat.marshal import Value
 
 MAX_COOKIE_BYTES: Final = 4096
-"""Name and value together, before percent-encoding. Rails raises beyond it, and browsers drop such a
-cookie.
-"""
+"""Name and value together, before percent-encoding. Rails raises beyond it; browsers drop such a cookie."""
 
 NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
@@ -86,9 +84,7 @@ class SignedCookies:
         return _payload(name, messages.verify(self._key, _unescape(value), CookieError), now)
 
     def sign(self, name: str, value: Value, *, expires_at: datetime | None) -> str:
-        """The cookie's value as the `Set-Cookie` header carries it; `expires_at` becomes part of what is
-        signed.
-        """
+        """The cookie's value as the `Set-Cookie` header carries it. `expires_at` is signed with it."""
         message = messages.wrap(_dump(value), expires_at=expires_at, purpose=None)
         return _escape(name, messages.sign(self._key, message))
 
@@ -112,8 +108,7 @@ def _unescape(value: bytes | str) -> bytes:
     """The value without percent-encoding.
 
     Rack takes a bare plus for a space, so a value with one is no cookie of ours. Only three of base64's
-    letters are ever escaped; replacing those three is several times faster than decoding anything that
-    could be there.
+    letters are ever escaped; replacing those three takes half the time of decoding whatever could be there.
     """
     try:
         raw = value if isinstance(value, bytes) else value.encode("ascii")

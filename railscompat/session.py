@@ -3,8 +3,8 @@
 
     "session_id"                text
     "_csrf_token"               text; see `csrf`
-    "warden.user.user.key"      [[user id], first 29 letters of the encrypted password]; missing when nobody
-    is in "flash"                     {"discard": [], "flashes": {kind: text}}
+    "warden.user.user.key"      [[user id], first 29 letters of the encrypted password]; only when signed in
+    "flash"                     {"discard": [], "flashes": {kind: text}}
 
 The remember-me cookie holds [[user id], token, moment it was made]. Everything here takes whatever a cookie
 held and answers None or nothing where the shape is another: a session of unknown shape is a session of
@@ -57,9 +57,7 @@ def user_of(session: Value) -> UserKey | None:
 
 
 def remembered(value: Value) -> RememberedUser | None:
-    """Who the payload of a `remember_user_token` cookie speaks for. Its signature and expiry were checked
-    before.
-    """
+    """Who the payload of a `remember_user_token` cookie, once verified, speaks for."""
     match value:
         case [[int(id)], str(token), str(moment)] if not isinstance(id, bool) and _SECONDS.fullmatch(moment):
             return RememberedUser(id, token, datetime.fromtimestamp(float(moment), UTC))

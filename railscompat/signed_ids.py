@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The signed texts in ActiveStorage's addresses.
 
-    purpose      payload                                       where
-    blob_id      id                                            /rails/active_storage/blobs/…/SIGNED/name
-    variation    transformations                               …/representations/…/SIGNED-BLOB/SIGNED/name
-    blob_key     {key, disposition, content_type, service}     /rails/active_storage/disk/SIGNED/name; five
-    minutes blob_token   {key, content_type, content_length, checksum, service}      direct uploads to the
-    disk
+    purpose      payload                                          where, and how long
+    blob_id      id                                               …/blobs/SIGNED/name, for ever
+    variation    transformations                                  …/representations/BLOB/SIGNED/name, for ever
+    blob_key     {key, disposition, content_type, service_name}   …/disk/SIGNED/name, five minutes
+    blob_token   {key, content_type, content_length, checksum,    …/disk/SIGNED as the target of a direct
+                  service_name}                                   upload, five minutes
 
 They are made byte for byte as Rails makes them, so that an address is the same whoever wrote it, and caches
 and clients need not care. For that, strings must have Rails' encoding: what was read from the database is

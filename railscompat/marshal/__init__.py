@@ -18,7 +18,7 @@ ever instantiated by name. Text that is not valid in its encoding keeps its byte
 
 Ruby writes an object that occurs twice once, and then refers to it. Reading gives the same Python object
 again, and writing looks at identity just so: what was shared in Ruby is shared in Python and back in Ruby.
-Strings of one character are the exception. Python shares those by itself, so they are always written out.
+Strings of up to one character are the exception: Python shares those by itself, so they are written out.
 
 Reading is bounded: `MAX_BYTES` in all, `MAX_DEPTH` levels, `MAX_BIGNUM_BYTES` per integer, and no count may
 promise more than the bytes that follow. Two keys of a hash that are one in Python (`1` and `true`) are
