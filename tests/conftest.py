@@ -11,6 +11,7 @@ import pytest
 
 from banyan.embedded import PostgresServer, ValkeyServer
 from banyan.sampledb import SAMPLE, default_corpus, sample_server
+from contracts.corpus import Corpus
 
 _numbers = itertools.count(1)
 
@@ -20,6 +21,12 @@ def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL whose database `sample` holds the recorded data; take copies, never that one."""
     with sample_server(default_corpus()) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Corpus:
+    """The project's own recordings."""
+    return Corpus.open()
 
 
 @pytest.fixture(scope="session")

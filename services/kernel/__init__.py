@@ -1,1 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
+"""What every vertical stands on, and nothing of any domain.
+
+settings   environment → typed settings, every error at once
+clock      the time, which a replay of recordings may start elsewhere
+db, sql    connections to Rails' database; named, typed statements from `queries.sql`
+params     query strings as Rails reads them, strict where Rails would fall over
+routes     Rails' path notation → the first route that matches
+actor      cookies → who asks
+errors     what can go wrong, as Rails tells it
+sideload   rows in declared shapes → the response with its side-loaded roots
+http       the stack around every handler; answers as Rails writes them
+metrics    counters and histograms of one process
+log        structured lines, without personal data
+"""

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""All verticals in one aiohttp application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from services.boot import handlers as boot
+from services.groups import handlers as groups
+from services.kernel.clock import clock_from
+from services.kernel.db import Database
+from services.kernel.http import Handler, Stack
+from services.kernel.log import logger
+from services.kernel.metrics import Metrics
+from services.kernel.routes import Route
+from services.kernel.settings import Settings
+from services.kernel.sideload import Catalogue
+from services.reactions import handlers as reactions
+from services.users.store import AUTHORS
+from services.versions import handlers as versions
+
+ROUTES: tuple[Route[Handler], ...] = (*boot.ROUTES, *groups.ROUTES, *reactions.ROUTES, *versions.ROUTES)
+"""Every route, in Rails' order."""
+
+CATALOGUE: Catalogue = {"author": AUTHORS}
+"""Where edges lead."""
+
+LONGEST_LINE = 16 * 1024
+"""Bytes of a request line or header: more than Puma takes."""
+
+DATABASE = web.AppKey("database", Database)
+METRICS = web.AppKey("metrics", Metrics)
+
+
+def build(settings: Settings) -> web.Application:
+    """The application; its database pool opens when it starts and closes when it is cleaned up."""
+    app = web.Application()
+    app[METRICS] = Metrics()
+
+    async def life(app: web.Application) -> AsyncIterator[None]:
+        async with Database.open(settings.database) as database:
+            app[DATABASE] = database
+            stack = Stack(
+                ROUTES,
+                settings=settings,
+                clock=clock_from(settings.starts_at),
+                database=database,
+                catalogue=CATALOGUE,
+                metrics=app[METRICS],
+                log=logger(),
+            )
+            app[_STACK] = stack
+            yield
+
+    app.cleanup_ctx.append(life)
+    app.router.add_get("/health", health)
+    app.router.add_get("/ready", ready)
+    app.router.add_route("*", "/{path:.*}", _handle)
+    return app
+
+
+_STACK = web.AppKey("stack", Stack)
+
+
+async def _handle(request: web.Request) -> web.Response:
+    return await request.app[_STACK].handle(request)
+
+
+async def health(_request: web.Request) -> web.Response:
+    """Whether the process answers at all."""
+    return web.json_response({"status": "ok"})
+
+
+async def ready(request: web.Request) -> web.Response:
+    """Whether requests can be answered: PostgreSQL is there."""
+    if await request.app[DATABASE].is_there():
+        return web.json_response({"status": "ok", "database": "ok"})
+    return web.json_response(
+        {"status": "unavailable", "database": "away"}, status=503, headers={"Retry-After": "1"}
+    )

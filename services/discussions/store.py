@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Threads from the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.discussions.model import DiscussionFacts
+from services.kernel import sql
+from services.kernel.actor import Actor
+from services.kernel.locate import friendly_id
+from services.kernel.params import known_ids
+
+queries = sql.load(__file__)
+_facts = queries.many("discussion_facts", DiscussionFacts)
+_id_of_key = queries.values("discussion_id_of_key", int)
+
+
+async def load_facts(db: sql.Executor, actor: Actor, ids: Sequence[int]) -> dict[int, DiscussionFacts]:
+    """What decides whether `actor` sees these threads; those that are not there are missing."""
+    ids = known_ids(ids)
+    if not ids:
+        return {}
+    token = actor.tokens.discussion_reader
+    found = await _facts(db, ids=ids, actor_id=actor.id, reader_token=token)
+    return {one.id: one for one in found}
+
+
+async def find(db: sql.Executor, actor: Actor, name: str) -> DiscussionFacts | None:
+    """The thread that a request calls `name`, by key or id."""
+    key = await friendly_id(db, name, _id_of_key)
+    return None if key is None else (await load_facts(db, actor, [key])).get(key)

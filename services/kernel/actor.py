@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Who asks.
+
+Signed in is whoever Rails' session cookie names, as long as the password has not changed since; without a
+session, whoever a valid remember-me cookie speaks for. Everybody else is signed out, and may hold tokens
+that open single records. A cookie that can't be trusted is no cookie; its `Code` is counted, never an
+error.
+
+What stays with the legacy, by the edge's guards (`keep_on_legacy`): requests of signed-in people that carry
+an invitation's token or a session with `pending_*` keys, which Rails redeems before it answers;
+`unsubscribe_token`; HTTP Basic credentials. Signing in by remember-me is not completed here either: the
+person is known for this request, and Rails writes the session at the next one it gets. So it is with
+inactive accounts: they get their 401 here, and Rails forgets the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from railscompat import devise
+from railscompat import session as sessions
+from railscompat.cookies import EncryptedCookies, SignedCookies
+from railscompat.errors import CookieError
+from railscompat.marshal import Value
+from services.kernel import sql
+from services.kernel.clock import Clock
+from services.kernel.errors import InactiveAccountError
+from services.kernel.params import Params
+
+LOCK_LASTS = timedelta(hours=6)
+
+
+class Account(msgspec.Struct, frozen=True):
+    """The columns of `users` that signing in depends on."""
+
+    id: int
+    email: str | None
+    encrypted_password: str | None
+    deactivated_at: datetime | None
+    locked_at: datetime | None
+    remember_token: str | None
+    remember_created_at: datetime | None
+    selected_locale: str | None
+    detected_locale: str | None
+
+
+queries = sql.load(__file__)
+_account = queries.one("account", Account)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a signed-out person may show instead of a name."""
+
+    discussion_reader: str | None = None
+    stance: str | None = None
+    group: str | None = None
+    membership: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks; `account` is None for the signed-out."""
+
+    account: Account | None = None
+    tokens: Tokens = Tokens()
+
+    @property
+    def id(self) -> int | None:
+        """The person's id; None for the signed-out."""
+        return self.account.id if self.account else None
+
+
+def is_active(account: Account, now: datetime) -> bool:
+    """Whether Devise lets this account in: not deactivated, and not locked within the last six hours."""
+    locked = account.locked_at is not None and account.locked_at.replace(tzinfo=UTC) >= now - LOCK_LASTS
+    return account.deactivated_at is None and not locked
+
+
+def tokens_of(params: Params, session: Value) -> Tokens:
+    """The tokens of a request. Those of groups and memberships may wait in the session."""
+    waiting = session if isinstance(session, dict) else {}
+
+    def pending(name: str) -> str | None:
+        value = waiting.get(f"pending_{name}")
+        return params.text(name) or (value if isinstance(value, str) else None)
+
+    return Tokens(
+        discussion_reader=params.text("discussion_reader_token"),
+        stance=params.text("stance_token"),
+        group=pending("group_token"),
+        membership=pending("membership_token"),
+    )
+
+
+class Actors:
+    """Finds the actor of a request. Keys are derived once, here."""
+
+    def __init__(self, secret_key_base: str, clock: Clock) -> None:
+        """`secret_key_base` is Rails' own."""
+        self._encrypted = EncryptedCookies(secret_key_base)
+        self._signed = SignedCookies(secret_key_base)
+        self._clock = clock
+
+    async def find(self, db: sql.Executor, cookies: Mapping[str, str], params: Params) -> Actor:
+        """Who asks. Raises `InactiveAccountError` for somebody who is signed in and may not be."""
+        session = self._session(cookies)
+        account = await self._signed_in(db, session) or await self._remembered(db, cookies)
+        if account is None:
+            return Actor(None, tokens_of(params, session))
+        if not is_active(account, self._clock()):
+            raise InactiveAccountError
+        return Actor(account)
+
+    def _session(self, cookies: Mapping[str, str]) -> Value:
+        if (cookie := cookies.get(sessions.SESSION_COOKIE)) is None:
+            return None
+        try:
+            return self._encrypted.decrypt(sessions.SESSION_COOKIE, cookie, now=self._clock())
+        except CookieError:
+            return None
+
+    async def _signed_in(self, db: sql.Executor, session: Value) -> Account | None:
+        if (key := sessions.user_of(session)) is None:
+            return None
+        account = await _account(db, id=key.id)
+        if account is None or devise.authenticatable_salt(account.encrypted_password) != key.password_salt:
+            return None
+        return account
+
+    async def _remembered(self, db: sql.Executor, cookies: Mapping[str, str]) -> Account | None:
+        if (cookie := cookies.get(sessions.REMEMBER_COOKIE)) is None:
+            return None
+        now = self._clock()
+        try:
+            remembered = sessions.remembered(self._signed.verify(sessions.REMEMBER_COOKIE, cookie, now=now))
+        except CookieError:
+            return None
+        if remembered is None or (account := await _account(db, id=remembered.id)) is None:
+            return None
+        created = account.remember_created_at
+        good = devise.is_remembered(
+            remembered,
+            remember_token=account.remember_token,
+            remember_created_at=created and created.replace(tzinfo=UTC),
+            now=now,
+        )
+        return account if good else None

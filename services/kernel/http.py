@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The stack around every handler, and answers as Rails writes them.
+
+From outside to inside: the request's id (kept or made), its route, one line in the log and the metrics,
+errors as Rails tells them, parameters, a database session, the actor. A handler gets a `Context` and
+answers a JSON value.
+
+Answers have the bytes Rails would send: the same escapes, the same weak tag over the body, the same
+caching. A client that goes to and fro between both sides keeps what it has cached. As with Rack::Deflater,
+a compressed answer has no tag.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from services.kernel import locales
+from services.kernel.actor import Actor, Actors
+from services.kernel.clock import Clock
+from services.kernel.db import Database, Session
+from services.kernel.errors import BadRequestError, InternalError, NoRouteError, ServiceError
+from services.kernel.files import StoredFiles
+from services.kernel.log import Logger
+from services.kernel.metrics import Metrics
+from services.kernel.params import Params
+from services.kernel.routes import Route, Routes
+from services.kernel.settings import Settings
+from services.kernel.sideload import Catalogue, Scope, Shape, gather, render
+
+SECURITY_HEADERS = {
+    "x-frame-options": "SAMEORIGIN",
+    "x-xss-protection": "1; mode=block",
+    "x-content-type-options": "nosniff",
+    "x-download-options": "noopen",
+    "x-permitted-cross-domain-policies": "none",
+    "referrer-policy": "strict-origin-when-cross-origin",
+}
+"""What Rails adds to every answer of a controller."""
+
+JSON_TYPE = "application/json; charset=utf-8"
+_OUTER_JSON_TYPE = "application/json; charset=UTF-8"
+
+_NOT_IN_REQUEST_ID = re.compile(r"[^\w\-@]", re.ASCII)
+_UNROUTED = "(none)"
+
+
+@dataclass(slots=True)
+class Context:
+    """One request, as a handler sees it."""
+
+    params: Params
+    actor: Actor
+    locale: str
+    db: Session
+    clock: Clock
+    settings: Settings
+    files: StoredFiles
+    catalogue: Catalogue
+
+    async def respond(
+        self,
+        shape: Shape,
+        rows: list[Any],
+        *,
+        excluded: frozenset[str] | None = None,
+        total: int | None = None,
+    ) -> dict[str, Any]:
+        """`rows` with what they lead to, as Loomio answers collections.
+
+        `excluded` stands in for the request's `exclude_types` where an endpoint fixes them; `total` is the
+        number of rows before paging, None where Loomio does not count.
+        """
+        if excluded is None:
+            excluded = self.params.words("exclude_types")
+        scope = Scope(self.actor.id, self.locale, self.files, excluded)
+        gathered = await gather(self.db, self.catalogue, shape, rows, scope)
+        answer: dict[str, Any] = dict(render(self.catalogue, shape, rows, gathered, scope))
+        answer["meta"] = {"root": shape.root, "total": total}
+        return answer
+
+
+Handler = Callable[[Context], Awaitable[Any]]
+
+
+class Stack:
+    """Answers requests by a table of routes."""
+
+    def __init__(
+        self,
+        routes: Iterable[Route[Handler]],
+        *,
+        settings: Settings,
+        clock: Clock,
+        database: Database,
+        catalogue: Catalogue,
+        metrics: Metrics,
+        log: Logger,
+    ) -> None:
+        """Everything a request may need comes in here, once."""
+        self._routes = Routes(routes)
+        self._settings = settings
+        self._clock = clock
+        self._database = database
+        self._catalogue = catalogue
+        self._metrics = metrics
+        self._log = log
+        self._actors = Actors(settings.secret_key_base, clock)
+        self._files = StoredFiles(settings.secret_key_base)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer, whatever happens, and say so in log and metrics."""
+        began = time.perf_counter()
+        request_id = request_id_of(request.headers.get("X-Request-Id"))
+        found = self._routes.find(request.method, request.rel_url.raw_path)
+        name = found[0].name if found else _UNROUTED
+        async with self._database.session() as db:
+            code: str | None = None
+            try:
+                if found is None:
+                    raise NoRouteError
+                response = success(request, await self._answer(request, *found, db))
+            except ServiceError as error:
+                code = error.code
+                response = failure(request, error)
+                if error.__cause__ is not None:
+                    self._log.warning("unavailable", request_id=request_id, route=name, cause=str(error))
+            except Exception:
+                code = InternalError.code
+                response = failure(request, InternalError())
+                self._log.exception("internal error", request_id=request_id, route=name)
+        seconds = time.perf_counter() - began
+        response.headers["x-request-id"] = request_id
+        response.headers["x-runtime"] = f"{seconds:.6f}"
+        self._note(request, response, request_id, name, code, seconds, db)
+        return response
+
+    async def _answer(
+        self, request: web.Request, route: Route[Handler], segments: dict[str, str], db: Session
+    ) -> bytes:
+        params = Params(request.rel_url.raw_query_string, segments)
+        actor = await self._actors.find(db, request.cookies, params)
+        account = actor.account
+        if account is not None and account.email is not None and self._settings.spam.search(account.email):
+            raise BadRequestError
+        locale = locales.preferred(
+            params.text("locale"),
+            account.selected_locale if account else None,
+            request.headers.get("Accept-Language"),
+            account.detected_locale if account else None,
+        )
+        context = Context(
+            params, actor, locale, db, self._clock, self._settings, self._files, self._catalogue
+        )
+        return encode(await route.handler(context))
+
+    def _note(
+        self,
+        request: web.Request,
+        response: web.Response,
+        request_id: str,
+        route: str,
+        code: str | None,
+        seconds: float,
+        db: Session,
+    ) -> None:
+        self._metrics.answered(route, response.status, seconds, db.queries)
+        if code is not None:
+            self._metrics.failed(code)
+        self._log.info(
+            "request",
+            request_id=request_id,
+            method=request.method,
+            route=route,
+            status=response.status,
+            error=code,
+            ms=round(seconds * 1000, 2),
+            queries=db.queries,
+            db_ms=round(db.seconds * 1000, 2),
+        )
+
+
+def request_id_of(given: str | None) -> str:
+    """The id that came with the request, cleaned as Rails cleans it, or a new one."""
+    return _NOT_IN_REQUEST_ID.sub("", given or "")[:255] or str(uuid.uuid4())
+
+
+def encode(value: Any) -> bytes:
+    """JSON in Rails' spelling: fit to stand in a page, and in a script."""
+    text = msgspec.json.encode(value)
+    for raw, escaped in _ESCAPES:
+        if raw in text:
+            text = text.replace(raw, escaped)
+    return text
+
+
+_ESCAPES = (
+    (b"<", rb"\u003c"),
+    (b">", rb"\u003e"),
+    (b"&", rb"\u0026"),
+    ("\u2028".encode(), rb"\u2028"),
+    ("\u2029".encode(), rb"\u2029"),
+)
+
+
+def success(request: web.Request, body: bytes) -> web.Response:
+    """A controller's answer: tagged, or compressed where the client takes that; 304 where it has this one already."""
+    headers = {**SECURITY_HEADERS, "content-type": JSON_TYPE, "vary": "Accept-Encoding"}
+    if accepts_gzip(request.headers.get("Accept-Encoding")):
+        headers |= {"content-encoding": "gzip", "cache-control": "no-cache"}
+        return web.Response(body=gzip.compress(body, 6, mtime=0), headers=headers)
+    tag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers |= {"etag": tag, "cache-control": "max-age=0, private, must-revalidate"}
+    if tag in (request.headers.get("If-None-Match") or "").split(", "):
+        del headers["content-type"]
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return web.Response(body=body, headers=headers)
+
+
+def failure(request: web.Request, error: ServiceError) -> web.Response:
+    """An error: within a controller with its headers, else bare; a page only where nothing is routed."""
+    if isinstance(error, NoRouteError) and not wants_json(request):
+        page = f"<!DOCTYPE html><title>{error.status.phrase}</title><h1>{error.status.phrase}</h1>"
+        return web.Response(status=error.status, text=page, content_type="text/html")
+    body = encode(error.body())
+    if not error.from_controller:
+        headers = {"content-type": _OUTER_JSON_TYPE, **error.headers}
+        return web.Response(status=error.status, body=body, headers=headers)
+    headers = {
+        **SECURITY_HEADERS,
+        "content-type": JSON_TYPE,
+        "vary": "Accept-Encoding",
+        "cache-control": "no-cache",
+    }
+    if accepts_gzip(request.headers.get("Accept-Encoding")):
+        headers["content-encoding"] = "gzip"
+        body = gzip.compress(body, 6, mtime=0)
+    return web.Response(status=error.status, body=body, headers=headers | error.headers)
+
+
+def wants_json(request: web.Request) -> bool:
+    """Whether Rails would take the request for one of JSON, by its path or its `Accept`."""
+    return (
+        request.rel_url.raw_path.endswith(".json")
+        or "json" in request.headers.get("Accept", "").split(",")[0]
+    )
+
+
+def accepts_gzip(header: str | None) -> bool:
+    """Whether `Accept-Encoding` names gzip, and does not prefer the plain form."""
+    weights: dict[str, float] = {}
+    for part in (header or "").split(","):
+        name, _, parameter = part.strip().partition(";")
+        try:
+            weights[name.strip().lower()] = float(parameter.strip().removeprefix("q=") or 1)
+        except ValueError:
+            weights[name.strip().lower()] = 0.0
+    weight = weights.get("gzip", weights.get("*", 0.0))
+    return weight > 0 and weight >= weights.get("identity", 0.0)

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Settings from the environment, under the names the Rails application already uses.
+
+What is Banyan's own begins with `BANYAN_`. All problems are reported at once.
+"""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+LOOMIO_VERSION = "3.0.17"
+"""The version whose answers these services give."""
+
+DEFAULT_SPAM = r"(diide\.com|gusronk\.com)"
+"""Addresses that Loomio turns away unless `SPAM_REGEX` says otherwise."""
+
+
+class SettingsError(Exception):
+    """The environment is not usable; `problems` holds a line for each reason."""
+
+    def __init__(self, problems: list[str]) -> None:
+        """`problems`: name, cause and remedy, a line each."""
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """How to reach PostgreSQL. `url` is free of the options that Rails' own adapter reads from it."""
+
+    url: str = field(repr=False)
+    pool_size: int
+    prepared_statements: bool
+    """Off behind a PgBouncer that can't keep them (`?prepared_statements=false`, as Rails spells it)."""
+    timeout: float
+    """Seconds that a statement, or the wait for a connection, may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a process of services is told from outside."""
+
+    database: DatabaseSettings
+    secret_key_base: str = field(repr=False)
+    release: str
+    system_reload: bool
+    """Whether clients of another release are told to reload (`LOOMIO_SYSTEM_RELOAD` is there, whatever it says)."""
+    system_notice: str | None
+    spam: re.Pattern[str]
+    starts_at: datetime | None
+    """Where the clock starts (`BANYAN_NOW`); None is now."""
+    log_format: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read and check. Raises `SettingsError` with every problem."""
+        read = _Reader(environment)
+        settings = cls(
+            database=read.database(),
+            secret_key_base=read.secret(),
+            release=environment.get("RELEASE") or LOOMIO_VERSION,
+            system_reload="LOOMIO_SYSTEM_RELOAD" in environment,
+            system_notice=environment.get("LOOMIO_SYSTEM_NOTICE"),
+            spam=read.pattern("SPAM_REGEX", DEFAULT_SPAM),
+            starts_at=read.moment("BANYAN_NOW"),
+            log_format=read.choice("BANYAN_LOG", ("json", "console")),
+        )
+        if read.problems:
+            raise SettingsError(read.problems)
+        return settings
+
+
+class _Reader:
+    """Reads one environment and collects what is wrong with it."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = environment
+        self.problems: list[str] = []
+
+    def secret(self) -> str:
+        # Rails falls back to the older name as well.
+        for name in ("SECRET_KEY_BASE", "SECRET_COOKIE_TOKEN"):
+            if value := self.environment.get(name):
+                return value
+        self.problems.append(
+            "SECRET_KEY_BASE is not set; take the Rails application's, or nobody is signed in here"
+        )
+        return ""
+
+    def database(self) -> DatabaseSettings:
+        url = self.environment.get("DATABASE_URL", "")
+        parts = urllib.parse.urlsplit(url)
+        if not url:
+            self.problems.append("DATABASE_URL is not set; take the Rails application's")
+        elif parts.scheme not in ("postgres", "postgresql", "postgis"):
+            self.problems.append("DATABASE_URL does not begin with postgresql://; only PostgreSQL will do")
+        options = dict(urllib.parse.parse_qsl(parts.query))
+        # Options of Rails' adapter; PostgreSQL would refuse them as settings it does not know.
+        for option in (
+            "pool",
+            "encoding",
+            "prepared_statements",
+            "reaping_frequency",
+            "checkout_timeout",
+            "timeout",
+        ):
+            options.pop(option, None)
+        asked = dict(urllib.parse.parse_qsl(parts.query))
+        plain = parts._replace(scheme="postgresql", query=urllib.parse.urlencode(options))
+        return DatabaseSettings(
+            url=urllib.parse.urlunsplit(plain),
+            pool_size=self.integer("BANYAN_DATABASE_POOL", 10, least=1),
+            prepared_statements=asked.get("prepared_statements", "true") != "false",
+            timeout=float(self.integer("BANYAN_DATABASE_TIMEOUT", 10, least=1)),
+        )
+
+    def integer(self, name: str, default: int, *, least: int) -> int:
+        text = self.environment.get(name) or str(default)
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            self.problems.append(f"{name}={text!r} is no whole number of at least {least}")
+        return value
+
+    def pattern(self, name: str, default: str) -> re.Pattern[str]:
+        text = self.environment.get(name, default)
+        try:
+            return re.compile(text, re.IGNORECASE)
+        except re.error as error:
+            self.problems.append(f"{name} is no regular expression: {error}")
+            return re.compile(default)
+
+    def moment(self, name: str) -> datetime | None:
+        text = self.environment.get(name)
+        if not text:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            self.problems.append(f"{name}={text!r} is no ISO time such as 2031-05-01T12:00:00+00:00")
+            return None
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        value = self.environment.get(name) or allowed[0]
+        if value not in allowed:
+            self.problems.append(f"{name}={value!r} is none of {', '.join(allowed)}")
+        return value
