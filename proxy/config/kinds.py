@@ -200,7 +200,7 @@ class Percent:
         return value
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "number", "minimum": 0, "maximum": 100, "multipleOf": 0.01}
+        return {"type": "number", "minimum": 0, "maximum": 100}
 
     def words(self) -> str:
         return "a percentage from 0 to 100 in steps of 0.01"

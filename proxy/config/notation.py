@@ -354,21 +354,35 @@ _POSIX = {
     "space": r"\s",
 }
 _RUBY = re.compile(
-    r"\\(?P<escape>.)|\[:(?P<posix>\w+):\]|\(\?(?P<on>[mix]*)-?(?P<off>[mix]*):|\(\?<(?P<name>[A-Za-z_]\w*)>",
+    r"\\(?P<escape>.)|\[:(?P<posix>\w+):\]|(?P<open>\[\^?\]?)|(?P<close>\])"
+    r"|\(\?(?P<on>[mix]*)-?(?P<off>[mix]*):|\(\?<(?P<name>[A-Za-z_]\w*)>",
     re.DOTALL,
 )
+_ESCAPES = {"h": "[0-9A-Fa-f]", "H": "[^0-9A-Fa-f]", "A": "", "z": "", "Z": "", "/": "/"}
 
 
 def translate_regex(ruby: str) -> str:
     """A Ruby regular expression, without its slashes, in Python's dialect (for bytes).
 
-    Covers what route constraints are made of; anchors fall away because a constraint always spans its whole segment.
-    What Python cannot read raises NotationError in `parse`.
+    Covers what route constraints are made of. Anchors fall away, because a constraint always spans its whole segment;
+    names of groups too. What has no counterpart raises NotationError, here or in `parse`.
     """
+    in_class = False
 
     def one(found: re.Match[str]) -> str:
+        nonlocal in_class
         if escape := found["escape"]:
-            return {"h": "[0-9A-Fa-f]", "A": "", "z": "", "Z": "", "/": "/"}.get(escape, "\\" + escape)
+            if in_class:
+                return "0-9A-Fa-f" if escape == "h" else f"\\{escape}"
+            return _ESCAPES.get(escape, f"\\{escape}")
+        if found["open"]:
+            if in_class:
+                raise NotationError("a character class inside a character class is not understood")
+            in_class = True
+            return found["open"]
+        if found["close"]:
+            in_class = False
+            return "]"
         if posix := found["posix"]:
             if posix not in _POSIX:
                 raise NotationError(f"the character class [:{posix}:] is not known")

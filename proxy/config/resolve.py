@@ -287,6 +287,9 @@ def _check_names(written: Written, walk: Walk) -> None:
             )
         for place, group in enumerate(pin.groups):
             _known_group(group, ("pins", number, "groups", place), written, walk)
+    for circle, names in written.neighbours.items():
+        for number, name in enumerate(names):
+            _known_group(name, ("neighbours", circle, number), written, walk)
     used = {group.ramp for group in written.groups.values()}
     for name, ramp in written.ramps.items():
         if name not in used:

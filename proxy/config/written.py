@@ -286,6 +286,12 @@ class Written:
         "Groups whose shares must be equal, because they write the same rows.",
         factory=dict,
     )
+    neighbours: Mapping[str, tuple[str, ...]] = key(
+        NamedOf(ListOf(Text("the name of a group", NAME), least=1), "a set of neighbours"),
+        "Groups that touch each other's rows but move in different stages: `banyan plan` warns when a change "
+        "drives them apart.",
+        factory=dict,
+    )
     pins: tuple[WrittenPin, ...] = key(
         ListOf(Record(WrittenPin, "a pin")), "Testers who are sent to one backend.", default=()
     )

@@ -17,6 +17,21 @@ from proxy.routing.visitor import Visitor
 NEW_VISITOR = "new visitor"
 """The subject of a question that names nobody: its bucket is drawn, and another time it will be another."""
 
+WHY: Mapping[Reason, str] = {
+    Reason.UNMATCHED: "no route of the catalogue matches",
+    Reason.NO_GROUP: "the route is in no group, so it stays",
+    Reason.METHOD_OVERRIDE: "a header of this POST may name another method",
+    Reason.FORM_METHOD: "the body of this form may name another method, and the path has PUT, PATCH or DELETE routes",
+    Reason.KILL: "the kill switch is on",
+    Reason.KEEP_QUERY: "keep_on_legacy names one of its query parameters",
+    Reason.KEEP_SESSION: "keep_on_legacy names a key of its session",
+    Reason.KEEP_HEADER: "keep_on_legacy names one of its headers",
+    Reason.PIN: "this visitor is pinned",
+    Reason.UNHEALTHY: "the side it belongs to is not available",
+    Reason.SHARE: "bucket and percentage decided",
+}
+"""Every reason in a sentence."""
+
 _URL = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -37,9 +52,14 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer. `bucket` is None where nobody was named and none was needed."""
+    """The answer.
+
+    `matched` is the route as the catalogue has it (method and path), empty for none. `bucket` is None where nobody
+    was named and none was needed.
+    """
 
     route: str
+    matched: str
     group: str | None
     generation: int
     bucket: int | None
@@ -88,6 +108,7 @@ def explain(
         subject = NEW_VISITOR
     return Explanation(
         route=route.name,
+        matched="" if route is table.unmatched else f"{'|'.join(route.methods) or 'ANY'} {route.pattern}",
         group=decision.group,
         generation=table.generation,
         bucket=bucket,

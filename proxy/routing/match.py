@@ -26,8 +26,8 @@ NOTHING = 1 << 30
 """An index above every route's."""
 
 MEMO_ENTRIES = 4096
-MEMO_PATH = 256
-"""How many answers are remembered, and of paths up to which length: at most about 2 MB."""
+MEMO_LENGTH = 256
+"""How many answers are remembered, and of methods and paths up to which length: at most about 2 MB."""
 
 Methods = dict[bytes, int]
 
@@ -157,7 +157,7 @@ class Matcher:
         found = self._memo.get(key)
         if found is None:
             found = self._first(method, normalise(path))
-            if len(path) <= MEMO_PATH:
+            if len(path) + len(method) <= MEMO_LENGTH:
                 if len(self._memo) >= MEMO_ENTRIES:
                     self._memo.clear()
                 self._memo[key] = found
