@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -54,7 +55,8 @@ class Keeper:
 
     def wait_for_owner(self) -> None:
         """Stop when the owner says so or its end of the pipe closes."""
-        sys.stdin.buffer.read(1)
+        # Not through sys.stdin: its lock, held by this thread, would abort the interpreter at its end.
+        os.read(0, 1)
         self.stop()
 
     def run(self) -> int:
