@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Active health checks, made by the parent for all workers."""
+"""Active health checks, made by the parent for all workers, of backends that have a `health` path."""
 
 from __future__ import annotations
 
@@ -63,8 +63,10 @@ class HealthMonitor:
                 states[backend.name] = [
                     AddressHealth(backend.health.fall, backend.health.rise) for _ in backend.addresses
                 ]
-            for address, state in zip(backend.addresses, states[backend.name], strict=True):
-                self._tasks.append(asyncio.create_task(self._check(backend, address, state)))
+            if backend.health.path is not None:
+                for address, state in zip(backend.addresses, states[backend.name], strict=True):
+                    check = self._check(backend, address, state, backend.health.path)
+                    self._tasks.append(asyncio.create_task(check))
         self._table = table
         self._states = states
         self._changed(self.up())
@@ -79,9 +81,9 @@ class HealthMonitor:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _check(self, backend: Backend, address: Address, state: AddressHealth) -> None:
+    async def _check(self, backend: Backend, address: Address, state: AddressHealth, path: str) -> None:
         while True:
-            good = await _answers(backend, address)
+            good = await _answers(address, path, backend.health.timeout)
             if state.checked(good):
                 log.warning(
                     "backend is up" if good else "backend is down",
@@ -92,18 +94,14 @@ class HealthMonitor:
             await asyncio.sleep(backend.health.interval)
 
 
-async def _answers(backend: Backend, address: Address) -> bool:
-    health = backend.health
+async def _answers(address: Address, path: str, seconds: float) -> bool:
+    """Whether GET `path` is answered with 2xx or 3xx in time."""
     try:
-        async with asyncio.timeout(health.timeout):
-            if health.path is None:
-                _, writer = await asyncio.open_connection(address.host, address.port)
-                writer.close()
-                return True
-            async with (
-                aiohttp.ClientSession() as session,
-                session.get(f"http://{address.authority}{health.path}", allow_redirects=False) as answer,
-            ):
-                return answer.status < 400
+        async with (
+            asyncio.timeout(seconds),
+            aiohttp.ClientSession() as session,
+            session.get(f"http://{address.authority}{path}", allow_redirects=False) as answer,
+        ):
+            return answer.status < 400
     except (OSError, TimeoutError, aiohttp.ClientError):
         return False

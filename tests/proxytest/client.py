@@ -87,6 +87,11 @@ class RawClient:
         self.reader = reader
         self.writer = writer
 
+    @classmethod
+    async def open(cls, port: int) -> RawClient:
+        """Connect to 127.0.0.1."""
+        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=2**20))
+
     async def send(self, data: bytes) -> None:
         """Send bytes as they are."""
         self.writer.write(data)
@@ -116,11 +121,11 @@ class RawClient:
 @contextlib.asynccontextmanager
 async def connect(port: int) -> AsyncIterator[RawClient]:
     """A connection to 127.0.0.1."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
+    client = await RawClient.open(port)
     try:
-        yield RawClient(reader, writer)
+        yield client
     finally:
-        writer.close()
+        client.writer.close()
 
 
 async def fetch(port: int, data: bytes) -> Message:
