@@ -41,7 +41,7 @@ async def on_the_new_side(edge: EdgeProcess) -> frozenset[int]:
 
 async def test_shares(tmp_path: Path) -> None:
     file = tmp_path / "routing.yaml"
-    steps = (0, 1, 10, 50, 100)
+    steps: tuple[float, ...] = (0, 1, 10, 50, 100)
     seen: dict[float, frozenset[int]] = {}
     write(file, 0)
     async with edge_process(file, "--access-log", "off") as edge:

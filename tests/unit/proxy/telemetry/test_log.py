@@ -12,7 +12,7 @@ import pytest
 
 from proxy.telemetry.log import AccessLog
 
-MOMENT = 1_796_000_000.123
+MOMENT = 1_796_000_000.125
 
 
 def note(log: AccessLog) -> None:
@@ -40,7 +40,7 @@ def test_a_json_line(tmp_path: Path) -> None:
     assert file.read_text() == ""
     log.flush()
     assert json.loads(file.read_text()) == {
-        "time": "2026-11-29T17:33:20.123Z",
+        "time": "2026-11-30T00:53:20.125Z",
         "event": "request",
         "request_id": "id-1",
         "method": "GET",
@@ -64,7 +64,7 @@ def test_a_console_line(tmp_path: Path) -> None:
     note(log)
     log.flush()
     assert file.read_text() == (
-        "2026-11-29T17:33:20.123Z 200 GET tags#index python (share) 12.3 ms 2048 B id-1\n"
+        "2026-11-30T00:53:20.125Z 200 GET tags#index python (share) 12.3 ms 2048 B id-1\n"
     )
 
 
