@@ -216,7 +216,7 @@ def _content(element: Any) -> Any:
     """Something to look equal elements up by."""
     if type(element) in _SCALARS:
         return type(element) is bool, element
-    return json.dumps(element, sort_keys=True)
+    return _json(element)
 
 
 def _rule_at(rule: Rule | None, index: int) -> Rule | None:
@@ -232,6 +232,14 @@ def _type(value: Any) -> str:
     return type(value).__name__
 
 
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    except RecursionError:
+        # Deeper than any recording: it equals nothing, and nobody would read it.
+        return f"nested too deeply ({id(value)})"
+
+
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    text = _json(value)
     return text if len(text) <= 100 else f"{text[:97]}…"

@@ -261,6 +261,15 @@ def test_cookies_that_come_with_every_answer_are_apart_and_others_may_be() -> No
     assert expectation.differences(own, apart=frozenset(("_loomio", "x", "banyan"))) == []
 
 
+@pytest.mark.parametrize("depth", [100, 950, 980, 990, 995, 1_000, 10_000])
+def test_no_depth_of_an_answer_is_too_much(depth: int) -> None:
+    case = recorded({"a": [[1]]}, unordered=["/response/body/a"])
+    deep = b'{"a":[[1],' + b"[" * depth + b"]" * depth + b"]}"
+    (one,) = differences(case, answer(deep))
+    assert one.kind in (Kind.EXTRA, Kind.BODY)
+    assert len(str(one)) < 500
+
+
 @given(st.text())
 def test_reference_tokens_come_back(token: str) -> None:
     assert tokens(f"/a/{escaped(token)}") == ["a", token]
