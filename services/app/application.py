@@ -55,6 +55,7 @@ def build(settings: Settings) -> web.Application:
             yield
 
     app.cleanup_ctx.append(life)
+    app.on_response_prepare.append(_without_server)
     app.router.add_get("/health", health)
     app.router.add_get("/ready", ready)
     app.router.add_route("*", "/{path:.*}", _handle)
@@ -62,6 +63,11 @@ def build(settings: Settings) -> web.Application:
 
 
 _STACK = web.AppKey("stack", Stack)
+
+
+async def _without_server(_request: web.Request, response: web.StreamResponse) -> None:
+    """Rails sends no `Server` header, and versions are nobody's business."""
+    response.headers.popall("Server", None)
 
 
 async def _handle(request: web.Request) -> web.Response:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -141,4 +141,6 @@ class Session:
         """Give the connection back."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
-            await self._pool.release(connection)
+            # What broke on the way was told by the statement that met it; the pool makes a new one.
+            with suppress(*AWAY):
+                await self._pool.release(connection)
