@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 import aiohttp
 import structlog
 
 from proxy.routing.table import Address, Backend, Table
+
+# Rails' own health check (`/up`) is a page.
+_ASK_FOR_PAGE: Final = {"Accept": "text/html"}
 
 log = structlog.get_logger()
 
@@ -100,7 +104,9 @@ async def _answers(address: Address, path: str, seconds: float) -> bool:
         async with (
             asyncio.timeout(seconds),
             aiohttp.ClientSession() as session,
-            session.get(f"http://{address.authority}{path}", allow_redirects=False) as answer,
+            session.get(
+                f"http://{address.authority}{path}", headers=_ASK_FOR_PAGE, allow_redirects=False
+            ) as answer,
         ):
             return answer.status < 400
     except (OSError, TimeoutError, aiohttp.ClientError):
