@@ -11,7 +11,14 @@ from __future__ import annotations
 
 import typer
 
-from banyan import config_commands, database_commands, edge_commands, playback_commands
+from banyan import (
+    config_commands,
+    database_commands,
+    demo_commands,
+    edge_commands,
+    playback_commands,
+    services_commands,
+)
 
 app = typer.Typer(
     name="banyan",
@@ -20,7 +27,14 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for family in (edge_commands, config_commands, playback_commands, database_commands):
+for family in (
+    demo_commands,
+    edge_commands,
+    config_commands,
+    playback_commands,
+    services_commands,
+    database_commands,
+):
     family.register(app)
 
 

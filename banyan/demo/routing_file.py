@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The routing file that the demo runs, and where in it a group's share stands."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import banyan
+
+NAME: Final = "routing.yaml"
+_SHIPPED: Final = (NAME, "routes.yaml")
+
+
+class NoRoutingFileError(Exception):
+    """There is no routing file to run."""
+
+
+def shipped_folder() -> Path:
+    """Where the files that come with the project lie: in its checkout, or within the installed package."""
+    package = Path(banyan.__file__).parent
+    for folder in (package / "shipped", package.parent):
+        if (folder / NAME).is_file():
+            return folder
+    raise NoRoutingFileError(f"this installation holds no {NAME}; name one with --config")
+
+
+def find(named: Path | None, here: Path, spare: Path) -> Path:
+    """The file to run: the `named` one, else that of the folder `here`, else a copy of the shipped in `spare`.
+
+    Raises `NoRoutingFileError`.
+    """
+    if named is not None:
+        if not named.is_file():
+            raise NoRoutingFileError(f"--config {named}: there is no such file")
+        return named
+    if (here / NAME).is_file():
+        return here / NAME
+    source = shipped_folder()
+    for name in _SHIPPED:
+        shutil.copy(source / name, spare / name)
+    return spare / NAME
+
+
+class Share(NamedTuple):
+    """A group's share as it is written: line (from 1) and the number's text."""
+
+    line: int
+    percent: str
+
+
+def share_of(text: str, group: str) -> Share | None:
+    """Where `text`, a routing file, says the share of `group`; None where it does not in the usual form."""
+    lines = text.splitlines()
+    opening = re.compile(rf"(\s+){re.escape(group)}\s*:(?!\S)")
+    for index, line in enumerate(lines):
+        if start := opening.match(line):
+            return _within(lines, index, len(start[1]))
+    return None
+
+
+def _within(lines: list[str], first: int, indent: int) -> Share | None:
+    for index in range(first, len(lines)):
+        line = lines[index]
+        bare = line.lstrip()
+        if index > first and bare and not bare.startswith("#") and len(line) - len(bare) <= indent:
+            return None  # the next group begins
+        if not bare.startswith("#") and (found := re.search(r"\bpercent:\s*([\d.]+)", line)):
+            return Share(index + 1, found[1])
+    return None

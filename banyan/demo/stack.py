@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The whole of Banyan on free loopback ports, started in order and stopped whatever happens; for demo and tests.
+
+async with running_stack(Corpus.open(), Path("routing.yaml")) as stack:
+    ... stack.edge_url, stack.admin_url, stack.database_url ...
+
+PostgreSQL (sample database)   Valkey
+             ╲                   ╱
+playback      Python services          each a process of its own
+      ╲           ╱
+          edge  ← the clock of both stands at the moment of recording, or recorded sessions would have expired
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from banyan.demo.programs import Program, clean_environment
+from banyan.embedded import PostgresServer, ValkeyServer
+from banyan.embedded.cache import Progress, silent
+from banyan.sampledb import SAMPLE, sample_server
+from contracts.corpus import Corpus
+
+_ANY_PORT: Final = "127.0.0.1:0"
+_URL: Final = r"(http://\S+)"
+_WATCH_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What runs, and where. URLs have no slash at the end."""
+
+    edge_url: str
+    admin_url: str
+    legacy_url: str
+    python_url: str
+    database_url: str
+    redis_url: str
+    programs: tuple[Program, ...]
+
+    async def watch(self) -> None:
+        """Never returns; raises `ProgramError` when a program ends."""
+        while True:
+            for program in self.programs:
+                await program.check()
+            await asyncio.sleep(_WATCH_SECONDS)
+
+
+@asynccontextmanager
+async def running_stack(
+    corpus: Corpus,
+    config: Path,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    progress: Progress = silent,
+) -> AsyncIterator[Stack]:
+    """Everything, as long as the context lasts.
+
+    `config` is the absolute path of a routing file that uses ${LEGACY_URL} and ${PYTHON_URL}.
+
+    Raises `ProgramError`, `EmbeddedError`, `SampleDatabaseError`, `CorpusError`.
+    """
+    now = {"BANYAN_NOW": corpus.recorded_at.isoformat()}
+
+    def environment(settings: Mapping[str, str]) -> dict[str, str]:
+        return clean_environment(environ, settings)
+
+    async with AsyncExitStack() as started:
+        stops = _Stops()
+        started.push_async_callback(stops.run)
+        progress("starting the recorded legacy")
+        legacy = Program(
+            "legacy-playback",
+            *("--listen", _ANY_PORT, "--corpus", str(corpus.folder.resolve())),
+            environment=environment({}),
+        )
+        stops.add(legacy.stop)
+        valkey = ValkeyServer(progress=progress)
+        await _start(valkey, stops)
+        postgres = sample_server(corpus.folder, progress=progress)
+        await _start(postgres, stops)
+        progress("starting the Python services")
+        services = Program(
+            "services",
+            *("--listen", _ANY_PORT),
+            environment=environment(
+                corpus.env
+                | now
+                | {"DATABASE_URL": postgres.url(SAMPLE), "REDIS_URL": valkey.url()}
+                | _release(corpus)
+            ),
+        )
+        stops.add(services.stop)
+        legacy_url = await legacy.says(_URL)
+        python_url = await services.says(_URL)
+        progress("starting the edge")
+        secret = {"SECRET_KEY_BASE": corpus.env["SECRET_KEY_BASE"]} if "SECRET_KEY_BASE" in corpus.env else {}
+        edge = Program(
+            "edge",
+            *("--config", str(config), "--listen", _ANY_PORT, "--admin", _ANY_PORT),
+            *("--access-log", "off", "--drain-seconds", "1"),
+            environment=environment(now | secret | {"LEGACY_URL": legacy_url, "PYTHON_URL": python_url}),
+        )
+        stops.add(edge.stop)
+        yield Stack(
+            edge_url=await edge.says(rf"^listening on {_URL}"),
+            admin_url=await edge.says(rf"^admin on {_URL}"),
+            legacy_url=legacy_url,
+            python_url=python_url,
+            database_url=postgres.url(SAMPLE),
+            redis_url=valkey.url(),
+            programs=(legacy, services, edge),
+        )
+
+
+class _Stops:
+    """What has to be stopped; all at once, since each takes a moment and none needs another to end."""
+
+    def __init__(self) -> None:
+        self._stops: list[Callable[[], object]] = []
+
+    def add(self, stop: Callable[[], object]) -> None:
+        self._stops.append(stop)
+
+    async def run(self) -> None:
+        await asyncio.gather(*(asyncio.to_thread(stop) for stop in self._stops))
+
+
+async def _start(server: PostgresServer | ValkeyServer, stops: _Stops) -> None:
+    """Start an embedded server. When we are cancelled meanwhile, it is waited for: else nobody could stop it."""
+    stops.add(server.stop)
+    starting = asyncio.ensure_future(asyncio.to_thread(server.start))
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait([starting])
+        raise
+
+
+def _release(corpus: Corpus) -> dict[str, str]:
+    """The release that the recorded server showed, as the setting it came from."""
+    for case in corpus.reads():
+        body = case.response.parsed_body() if case.endpoint == "boot#version" else None
+        if isinstance(body, dict) and isinstance(body.get("release"), str):
+            return {"RELEASE": body["release"]}
+    return {}
