@@ -77,7 +77,7 @@ class WrittenCatalogue:
 
     version: int = key(Whole(1, 1), "Version of this format.")
     routes: tuple[WrittenRow, ...] = key(
-        ListOf(Record(WrittenRow, "a route")), "The routes, in Rails' order."
+        ListOf(Record(WrittenRow, "a route"), least=1), "The routes, in Rails' order."
     )
 
 

@@ -321,7 +321,7 @@ class ListOf:
         return {"type": "array", "items": self.item.schema(), **least}
 
     def words(self) -> str:
-        return f"a list ({'at least one, ' if self.least else ''}each {self.item.words()})"
+        return f"a list{' of at least one' if self.least else ''}, each item {self.item.words()}"
 
 
 NAME = r"[A-Za-z][A-Za-z0-9_.-]{0,62}"

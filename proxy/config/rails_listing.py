@@ -26,7 +26,7 @@ NOT_JUDGED = "not known to be repeatable"
 _REPEATABLE = frozenset({"GET", "HEAD"})
 _VERBS = r"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT|LINK|UNLINK)"
 _VERB_SET = re.compile(rf"{_VERBS}(?:\|{_VERBS})*")
-_SECTION = re.compile(r"\[?\s*Routes for ([\w:]+)\s*\]?:?")
+_SECTION = re.compile(r"\[?\s*Routes for ([\w:]*\w)\s*\]?:?")
 _BLOCK = re.compile(r"--\[ Route \d+ \]-*")
 _FIELD = re.compile(r"(Prefix|Verb|URI|Controller#Action|Source Location)\s*\|\s?(.*)")
 _ACTION = re.compile(r"([a-z0-9_][\w/]*)#(\w+[?!]?)")
@@ -119,13 +119,13 @@ def _sections(lines: Sequence[str]) -> dict[str, list[_Entry]]:
             entries.append(entry_of_line)
         elif entries and line[:1].isspace() and line.strip():
             # A line that was broken: the rest of the one before.
-            entries[-1].endpoint += " " + line.strip()
+            entries[-1].endpoint = f"{entries[-1].endpoint} {line.strip()}".strip()
     return sections
 
 
 def _entry(line: str) -> _Entry | None:
     """A line of the table; None for anything else."""
-    found = re.match(r"\s*((?:\S+\s+){0,2}?)(\(*/\S*)\s+(\S.*)", line)
+    found = re.match(r"\s*((?:\S+\s+){0,2}?)(\(*/\S*)(.*)", line)
     if found is None:
         return None
     words = found[1].split()

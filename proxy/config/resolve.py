@@ -36,7 +36,7 @@ def resolve(
         note_unreachable(rows, selector.places, walk.findings, walk)
     for name, group in written.groups.items():
         _check_group(name, group, written, walk)
-        _check_members(name, group, [rows[index] for index in members[name]], walk)
+        _check_members(name, group, [rows[index] for index in members[name]], written, walk)
     _check_names(written, walk)
     _check_bundles(written, walk)
     return rows, {name: tuple(indexes) for name, indexes in members.items()}
@@ -253,17 +253,20 @@ def _known_backend(backend: str, path: Path, written: Written, walk: Walk) -> No
         )
 
 
-def _check_members(name: str, group: WrittenGroup, rows: Sequence[CatalogueRow], walk: Walk) -> None:
-    if group.percent not in (0, 100):
-        for row in rows:
-            if row.body_token:
-                walk.findings.add(
-                    Code.SPLIT_BODY_TOKEN,
-                    walk.place(("groups", name, "percent")),
-                    f"{row.name} may carry a token in its body, which the edge does not read: "
-                    f"it cannot be split at {group.percent:g} %",
-                    "Use 0 or 100, or give it a group of its own.",
-                )
+def _check_members(
+    name: str, group: WrittenGroup, rows: Sequence[CatalogueRow], written: Written, walk: Walk
+) -> None:
+    with_token = ", ".join(dict.fromkeys(row.name for row in rows if row.body_token))
+    ramp = written.ramps.get(group.ramp or "")
+    for key, shares in (("percent", (group.percent,)), ("ramp", ramp.steps if ramp else ())):
+        if with_token and any(share not in (0, 100) for share in shares):
+            walk.findings.add(
+                Code.SPLIT_BODY_TOKEN,
+                walk.place(("groups", name, key)),
+                f"{with_token} may carry a token in the body, which the edge does not read: "
+                f"{name} cannot be split at {', '.join(f'{share:g}' for share in shares)} %",
+                "Use 0 or 100 and no ramp, or give such routes a group of their own.",
+            )
     if group.shadow and rows and all(row.repeat is Repeat.UNSAFE for row in rows):
         walk.findings.add(
             Code.UNSAFE_SHADOW,

@@ -3,7 +3,7 @@
 
 Folders are watched, not files: a file that an editor or a deployment replaces is another file with the same name, and
 a Kubernetes ConfigMap changes by swapping the symbolic link `..data` beside it. What counts is the content in the end:
-an event that changed nothing in it (a temporary file, a touch) is not passed on. Every few seconds the files are looked
+an event that changed nothing in it (a temporary file, a touch) is not passed on. Twice a second the files are looked
 at without any event, for file systems that send none.
 """
 
@@ -19,7 +19,7 @@ from watchfiles import awatch
 from proxy.config.nodes import MOST_BYTES
 
 DEBOUNCE_MS = 100
-LOOK_ANYWAY_MS = 2000
+LOOK_ANYWAY_MS = 500
 RETRY_SECONDS = 1.0
 
 Fingerprint = tuple[tuple[str, bytes | None], ...]

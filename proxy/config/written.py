@@ -65,7 +65,7 @@ class Health:
 
     path: str | None = key(
         Text("a path such as /up", r"/[!-~]*"),
-        "Path asked with GET; any 2xx or 3xx answer is healthy. Without it a connection that opens is enough.",
+        "Path asked with GET; any 2xx or 3xx answer is healthy. Without it nothing is asked.",
         default=None,
     )
     interval: float = key(duration(0.1, 3600), "Time between two checks of one address.", default=5.0)
