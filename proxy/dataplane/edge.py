@@ -115,9 +115,8 @@ class Edge:
     def set_health(self, up: dict[str, list[bool]]) -> None:
         """What the health checks say: backend → whether each of its addresses answers."""
         for pool in self.generation.pools:
-            answers = up.get(pool.backend.name)
-            if answers is not None and len(answers) == len(pool.up):
-                pool.up[:] = answers
+            if (answers := up.get(pool.backend.name)) is not None:
+                pool.set_health(answers)
 
     # -- decisions --------------------------------------------------------------------------------------------
 
@@ -135,7 +134,7 @@ class Edge:
             headers=head.fields,
             reader=self._reader,
             peer=address,
-            available=[pool.available() for pool in generation.pools],
+            available=[pool.available for pool in generation.pools],
         )
         said = head.forwarding.get(b"x-request-id")
         request_id = said if said is not None and _REQUEST_ID.match(said) else self.new_request_id()

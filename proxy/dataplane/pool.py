@@ -26,11 +26,12 @@ _REST: Final = 1.0
 
 
 class Pool:
-    """Connections to `backend`. `up` is what health checks last said of each address."""
+    """Connections to `backend`. `available`: some address is up and did not refuse a moment ago."""
 
     def __init__(self, backend: Backend, loop: asyncio.AbstractEventLoop) -> None:
         self.backend = backend
-        self.up = [True] * len(backend.addresses)
+        self.available = True
+        self._up = [True] * len(backend.addresses)
         self._loop = loop
         self._idle: list[UpstreamConnection] = []
         self._all: set[UpstreamConnection] = set()
@@ -61,10 +62,17 @@ class Pool:
         """Whether nothing is under way any more."""
         return not (self._all or self._waiting or self._connecting)
 
-    def available(self) -> bool:
-        """Whether any address is thought to answer."""
+    def set_health(self, up: list[bool]) -> None:
+        """What health checks say of each address."""
+        if len(up) == len(self._up):
+            self._up[:] = up
+            self._judge()
+
+    def _judge(self) -> None:
         now = self._loop.time()
-        return any(up and rest <= now for up, rest in zip(self.up, self._resting_until, strict=True))
+        self.available = any(
+            up and rest <= now for up, rest in zip(self._up, self._resting_until, strict=True)
+        )
 
     def acquire(self, exchange: Exchange) -> None:
         """Give `exchange` a connection, now or later; or fail it."""
@@ -129,14 +137,15 @@ class Pool:
             try:
                 async with asyncio.timeout(self.backend.timeouts.connect):
                     connection = await self._open(address)
-            except TimeoutError:
-                failure = "backend_connect_timeout"
+            except OSError as error:
+                if isinstance(error, TimeoutError):
+                    failure = "backend_connect_timeout"
                 self._resting_until[address] = self._loop.time() + _REST
+                self._judge()
                 continue
-            except OSError:
-                self._resting_until[address] = self._loop.time() + _REST
-                continue
-            self._resting_until[address] = 0.0
+            if self._resting_until[address]:
+                self._resting_until[address] = 0.0
+                self._judge()
             self._all.add(connection)
             self.release(connection)
             return
@@ -155,14 +164,16 @@ class Pool:
 
     def _order(self) -> list[int]:
         """All addresses: in turn, those that are up and rested first."""
-        count = len(self.up)
+        count = len(self._up)
         self._turn = (self._turn + 1) % count
         now = self._loop.time()
         turns = [(self._turn + step) % count for step in range(count)]
-        return sorted(turns, key=lambda at: (not self.up[at], self._resting_until[at] > now))
+        return sorted(turns, key=lambda at: (not self._up[at], self._resting_until[at] > now))
 
     def sweep(self) -> None:
-        """Close what was idle too long. To be called about once a second."""
+        """Close what was idle too long, let rested addresses try again. To be called every second or oftener."""
+        if not self.available:
+            self._judge()
         oldest = self._loop.time() - self.backend.pool.idle
         stale = 0
         while stale < len(self._idle) and self._idle[stale].idle_since < oldest:
