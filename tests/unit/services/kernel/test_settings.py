@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Settings from the environment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from services.kernel.settings import LOOMIO_VERSION, Settings, SettingsError
+
+LEAST = {"DATABASE_URL": "postgres://user:pass@host:5432/loomio", "SECRET_KEY_BASE": "secret"}
+
+
+def test_two_are_enough() -> None:
+    settings = Settings.from_environment(LEAST)
+    assert settings.database.url == "postgresql://user:pass@host:5432/loomio"
+    assert settings.database.prepared_statements
+    assert (settings.release, settings.system_reload, settings.system_notice) == (LOOMIO_VERSION, False, None)
+    assert settings.starts_at is None
+    assert settings.spam.search("x@Gusronk.com")
+
+
+def test_options_of_rails_adapter_do_not_reach_postgresql() -> None:
+    url = "postgis://h/db?pool=5&prepared_statements=false&sslmode=require&encoding=unicode"
+    database = Settings.from_environment(LEAST | {"DATABASE_URL": url}).database
+    assert database.url == "postgresql://h/db?sslmode=require"
+    assert not database.prepared_statements
+
+
+def test_the_older_name_of_the_secret_is_known() -> None:
+    older = {"DATABASE_URL": LEAST["DATABASE_URL"], "SECRET_COOKIE_TOKEN": LEAST["SECRET_KEY_BASE"]}
+    assert Settings.from_environment(older) == Settings.from_environment(LEAST)
+
+
+def test_presence_counts_for_the_reload_and_text_for_the_notice() -> None:
+    settings = Settings.from_environment(LEAST | {"LOOMIO_SYSTEM_RELOAD": "", "LOOMIO_SYSTEM_NOTICE": "soon"})
+    assert (settings.system_reload, settings.system_notice) == (True, "soon")
+
+
+@pytest.mark.parametrize(
+    "text", ["2031-05-01T12:00:00+00:00", "2031-05-01T12:00:00Z", "2031-05-01 14:00:00+02:00"]
+)
+def test_the_clock_may_start_elsewhere(text: str) -> None:
+    settings = Settings.from_environment(LEAST | {"BANYAN_NOW": text})
+    assert settings.starts_at == datetime(2031, 5, 1, 12, tzinfo=UTC)
+
+
+def test_every_problem_is_told_at_once_with_its_name() -> None:
+    broken = {
+        "DATABASE_URL": "mysql://h/db",
+        "BANYAN_DATABASE_POOL": "0",
+        "BANYAN_DATABASE_TIMEOUT": "soon",
+        "BANYAN_NOW": "yesterday",
+        "BANYAN_LOG": "xml",
+        "SPAM_REGEX": "(",
+    }
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment(broken)
+    told = [problem.split(" ")[0].split("=")[0] for problem in caught.value.problems]
+    assert sorted(told) == sorted([*broken, "SECRET_KEY_BASE"])
+
+
+def test_secrets_are_not_in_what_is_printed() -> None:
+    printed = repr(Settings.from_environment(LEAST))
+    assert "secret'" not in printed
+    assert "pass" not in printed
