@@ -31,10 +31,11 @@ def demo(
         Path | None, typer.Option(metavar="DIR", help="Folder of recordings (default: our own).")
     ] = None,
 ) -> None:
-    """Run everything here: databases, recorded legacy, Python services, edge; and people who use it.
+    """Show all of Banyan under recorded traffic.
 
-    Every answer is compared with its recording. Edit the routing file meanwhile and watch its groups move.
-    Nothing needs to be installed, ports are free ones, and nothing is left behind.
+    Starts databases, the recorded legacy, the Python services and the edge on free ports, and lets people use
+    them. Every answer is compared with its recording. Edit the routing file meanwhile and watch its groups
+    move. Nothing is left behind.
 
     Exit codes: 0 all is well; 1 an answer differs, the edge made an error, one side got nothing, or too little
     came through; 2 something did not start.

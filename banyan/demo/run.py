@@ -101,7 +101,7 @@ async def _demo(options: Options, console: Console, interruption: _Interruption)
         config = find(options.config, Path.cwd(), Path(spare)).absolute()
         async with running_stack(corpus, config, progress=progress) as stack:
             requests, mix = await asyncio.to_thread(_recordings, corpus)
-            progress("ready")
+            progress(f"ready: the edge is on {stack.edge_url}, its admin port on {stack.admin_url}")
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
                 live = Live(stack.edge_url, _short(config), options.seconds)
                 observer = Observer(Admin(session, stack.admin_url), live, config, requests, mix)
