@@ -305,7 +305,8 @@ def _explanation_text(table: Table, question: Question, answer: Explanation) -> 
 
     lines = [
         f"{question.method.upper()} {question.path} → {answer.side}",
-        f"  route   {answer.route}  ({answer.matched})" if answer.matched else f"  route   {answer.route}",
+        f"  route   {answer.route}"
+        + (f"  ({answer.matched})" if answer.matched not in ("", answer.route) else ""),
     ]
     group = next((one for one in table.groups if one.name == answer.group), None)
     if group is None:

@@ -107,5 +107,5 @@ def only(errors: Iterable[ConfigError], severity: Severity) -> tuple[ConfigError
 
 def did_you_mean(name: str, known: Sequence[str], otherwise: str) -> str:
     """A remedy: the known names closest to `name`, else `otherwise`."""
-    close = get_close_matches(name, known, n=3, cutoff=0.6)
+    close = get_close_matches(name, known, n=3, cutoff=0.7)
     return f"Did you mean {' or '.join(close)}?" if close else otherwise

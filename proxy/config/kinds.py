@@ -103,7 +103,7 @@ class Text:
     code: Code = Code.BAD_VALUE
 
     def read(self, node: Node, path: Path, walk: Walk) -> str | Invalid:
-        if not isinstance(node, Scalar) or not isinstance(node.value(), str | int if self.bare else str):
+        if not isinstance(node, Scalar) or not self._is_text(node.value()):
             return walk.wrong(node, self.what)
         text: str | None = node.text
         if self.variables:
@@ -119,8 +119,13 @@ class Text:
             return INVALID
         return text
 
+    def _is_text(self, value: object) -> bool:
+        return isinstance(value, str) or (
+            self.bare and isinstance(value, int | float) and not isinstance(value, bool)
+        )
+
     def schema(self) -> dict[str, Any]:
-        plain: dict[str, Any] = {"type": ["string", "integer"] if self.bare else "string"}
+        plain: dict[str, Any] = {"type": ["string", "number"] if self.bare else "string"}
         return plain if self.variables else plain | {"pattern": f"^(?:{self.pattern})$"}
 
     def words(self) -> str:

@@ -226,12 +226,14 @@ class WrittenPin:
         Text("a user's id", r"[A-Za-z0-9_-]{1,64}", bare=True), "The user's id.", default=None
     )
     cookie: str | None = key(
-        Text("the value of a banyan_bucket cookie", r"[0-9a-f]{32}"),
+        Text("the value of a banyan_bucket cookie", r"[0-9a-f]{32}", bare=True),
         "The value of the visitor's banyan_bucket cookie.",
         default=None,
     )
     api_key: str | None = key(
-        Text("an API key", variables=True), "The API key; `${NAME}` comes from the environment.", default=None
+        Text("an API key", variables=True, bare=True),
+        "The API key; `${NAME}` comes from the environment.",
+        default=None,
     )
     groups: tuple[str, ...] = key(
         ListOf(Text("the name of a group", NAME)), "Only these groups; without it all.", default=()
