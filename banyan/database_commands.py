@@ -20,7 +20,9 @@ def sample_db(
     ],
     corpus: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder with schema.sql and data.sql.gz (default: our own)."),
+        typer.Option(
+            metavar="DIR", help="Folder of recordings: its schema.sql and data.sql (default: our own)."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Drop what the database holds first.")] = False,
 ) -> None:
@@ -31,12 +33,13 @@ def sample_db(
     import asyncio
 
     from banyan import output
-    from banyan.sampledb import SampleDatabaseError, default_corpus, make_database
+    from banyan.sampledb import SampleDatabaseError, make_database
+    from contracts.corpus import OWN_COPY
 
     def progress(step: str) -> None:
         typer.echo(f"{step} …", err=True)
 
-    folder = corpus or default_corpus()
+    folder = corpus or OWN_COPY
     try:
         asyncio.run(make_database(url, folder, force=force, progress=progress))
     except SampleDatabaseError as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A database made from a corpus: its `schema.sql` and `data.sql.gz`, loaded without `psql`.
+"""A database made from a corpus: its schema and rows, loaded without `psql`.
 
 Used by `banyan sample-db`, by the demo and by the tests. A load is one transaction: all of it or nothing.
 """
@@ -7,7 +7,6 @@ Used by `banyan sample-db`, by the demo and by the tests. A load is one transact
 from __future__ import annotations
 
 import asyncio
-import gzip
 import hashlib
 import io
 import re
@@ -18,10 +17,10 @@ from pathlib import Path
 
 import asyncpg
 
-import contracts
 from banyan.embedded import PostgresServer, Seed
 from banyan.embedded.cache import Progress, silent
 from banyan.embedded.postgres import quoted
+from contracts.corpus import Corpus
 
 SAMPLE = "sample"
 """Name of the filled database on a server from `sample_server`."""
@@ -53,26 +52,25 @@ class Rows:
     data: bytes
 
 
-def parse_dump(lines: Iterable[bytes]) -> Iterator[Script | Rows]:
+def parse_dump(lines: Iterable[str]) -> Iterator[Script | Rows]:
     """Cut a plain-text dump (as pg_dump writes it) into scripts and blocks of rows, in order.
 
     Raises `SampleDatabaseError` when a block of rows does not end.
     """
-    script: list[bytes] = []
+    script: list[str] = []
     lines = iter(lines)
     for line in lines:
-        header = _COPY.fullmatch(line.decode().rstrip())
+        header = _COPY.fullmatch(line.rstrip())
         if header is None:
             script.append(line)
             continue
-        if text := b"".join(script).decode().strip():
+        if text := "".join(script).strip():
             yield Script(text)
         script = []
         *schema, table = _names(header["table"])
-        yield Rows(
-            schema[0] if schema else None, table, tuple(_names(header["columns"])), _block(table, lines)
-        )
-    if text := b"".join(script).decode().strip():
+        columns = tuple(_names(header["columns"]))
+        yield Rows(schema[0] if schema else None, table, columns, _block(table, lines))
+    if text := "".join(script).strip():
         yield Script(text)
 
 
@@ -80,44 +78,39 @@ def _names(text: str) -> list[str]:
     return [found["bare"] or found["quoted"].replace('""', '"') for found in _NAME.finditer(text)]
 
 
-def _block(table: str, lines: Iterator[bytes]) -> bytes:
-    rows: list[bytes] = []
+def _block(table: str, lines: Iterator[str]) -> bytes:
+    rows: list[str] = []
     for line in lines:
-        if line.rstrip(b"\r\n") == rb"\.":
-            return b"".join(rows)
+        if line.rstrip("\r\n") == r"\.":
+            return "".join(rows).encode()
         rows.append(line)
     raise SampleDatabaseError(f"the rows of table {table} have no end; the dump is cut off")
 
 
-@dataclass(frozen=True, slots=True)
-class Dump:
-    """The two files of a corpus that make a database."""
+def _require_dump(corpus: Corpus) -> None:
+    for name in ("schema.sql", "data.sql"):
+        if not corpus.has(name):
+            raise SampleDatabaseError(f"{corpus.folder} is no folder of recordings: it has no {name}")
 
-    schema: Path
-    data: Path
 
-    @classmethod
-    def of(cls, corpus: Path) -> Dump:
-        """Find them in the folder `corpus`. Raises `SampleDatabaseError`."""
-        dump = cls(corpus / "schema.sql", corpus / "data.sql.gz")
-        for file in (dump.schema, dump.data):
-            if not file.is_file():
-                raise SampleDatabaseError(f"{corpus} is no corpus: it has no {file.name}")
-        return dump
+def _parts(corpus: Corpus) -> Iterator[Script | Rows]:
+    """Schema, then rows, then the positions of the sequences. Raises `SampleDatabaseError`."""
+    try:
+        for stream in (corpus.schema_sql(), corpus.data_sql()):
+            with stream:
+                yield from parse_dump(stream)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise SampleDatabaseError(f"{corpus.folder}: the dump can't be read: {error}") from error
 
-    def digest(self) -> str:
-        """A name for the contents; also changes with the code that loads them."""
-        sources = (self.schema, self.data, Path(__file__))
-        return hashlib.sha256(
-            b"".join(hashlib.sha256(file.read_bytes()).digest() for file in sources)
-        ).hexdigest()[:16]
 
-    def parts(self) -> Iterator[Script | Rows]:
-        """Schema, then rows, then the positions of the sequences."""
-        with self.schema.open("rb") as lines:
-            yield from parse_dump(lines)
-        with gzip.open(self.data, "rb") as lines:
-            yield from parse_dump(lines)
+def _digest(corpus: Corpus) -> str:
+    """A name for the contents; it also changes with the code that loads them."""
+    _require_dump(corpus)
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for stream in (corpus.schema_sql(), corpus.data_sql()):
+        with stream:
+            digest.update(stream.read().encode())
+    return digest.hexdigest()[:16]
 
 
 async def make_database(url: str, corpus: Path, *, force: bool = False, progress: Progress = silent) -> None:
@@ -126,13 +119,14 @@ async def make_database(url: str, corpus: Path, *, force: bool = False, progress
     `force` drops what is there first. Raises `SampleDatabaseError`; a database created here is dropped
     again then.
     """
-    dump = Dump.of(corpus)
     name = urllib.parse.unquote(urllib.parse.urlsplit(url).path.lstrip("/"))
     if not name:
         raise SampleDatabaseError("the URL names no database; end it with /NAME")
+    source = Corpus(corpus)
+    _require_dump(source)  # before anything is dropped
     created = await _create(url, name, force=force, progress=progress)
     try:
-        await _fill(url, dump, progress)
+        await _fill(url, source, progress)
     except BaseException:
         if created:
             await _administer(url, f"DROP DATABASE IF EXISTS {quoted(name)}")
@@ -196,7 +190,7 @@ async def _tables(url: str) -> int:
         await connection.close()
 
 
-async def _fill(url: str, dump: Dump, progress: Progress) -> None:
+async def _fill(url: str, corpus: Corpus, progress: Progress) -> None:
     connection = await _connect(url)
     try:
         progress("creating the tables")
@@ -204,7 +198,7 @@ async def _fill(url: str, dump: Dump, progress: Progress) -> None:
             for extension in EXTENSIONS:
                 await connection.execute(f"CREATE EXTENSION IF NOT EXISTS {extension} WITH SCHEMA public")
             loading = False
-            for part in dump.parts():
+            for part in _parts(corpus):
                 if isinstance(part, Script):
                     await connection.execute(part.text)
                     continue
@@ -227,9 +221,4 @@ def sample_server(corpus: Path, *, progress: Progress = silent) -> PostgresServe
     def fill(server: PostgresServer) -> None:
         asyncio.run(make_database(server.url(SAMPLE), corpus, progress=progress))
 
-    return PostgresServer(Seed(f"sample-{Dump.of(corpus).digest()}", fill), progress=progress)
-
-
-def default_corpus() -> Path:
-    """The recordings that come with the project."""
-    return Path(contracts.__file__).parent / "recordings" / "loomio-3.0.17"
+    return PostgresServer(Seed(f"sample-{_digest(Corpus(corpus))}", fill), progress=progress)

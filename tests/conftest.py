@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from banyan.embedded import PostgresServer, ValkeyServer
-from banyan.sampledb import SAMPLE, default_corpus, sample_server
-from contracts.corpus import Corpus
+from banyan.sampledb import SAMPLE, sample_server
+from contracts.corpus import OWN_COPY, Corpus
 
 _numbers = itertools.count(1)
 
@@ -19,7 +19,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL whose database `sample` holds the recorded data; take copies, never that one."""
-    with sample_server(default_corpus()) as server:
+    with sample_server(OWN_COPY) as server:
         yield server
 
 

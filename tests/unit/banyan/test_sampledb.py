@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from banyan.database_commands import register
 from banyan.embedded import PostgresServer
-from banyan.sampledb import Rows, SampleDatabaseError, Script, default_corpus, make_database, parse_dump
+from banyan.sampledb import Rows, SampleDatabaseError, Script, make_database, parse_dump
+from contracts.corpus import OWN_COPY
 
 SCHEMA = """
 CREATE TABLE public."odd ""name" (id bigint NOT NULL, "te,xt" text);
@@ -39,8 +40,8 @@ def corpus(folder: Path, schema: str = SCHEMA, data: str = DATA) -> Path:
     return folder
 
 
-def lines(text: str) -> list[bytes]:
-    return text.encode().splitlines(keepends=True)
+def lines(text: str) -> list[str]:
+    return text.splitlines(keepends=True)
 
 
 def test_a_dump_is_cut_into_scripts_and_rows_in_order() -> None:
@@ -116,7 +117,7 @@ async def test_a_failed_load_leaves_an_existing_database_empty(
 )
 async def test_an_unusable_url_is_explained(url: str, says: str) -> None:
     with pytest.raises(SampleDatabaseError, match=says):
-        await make_database(url, default_corpus())
+        await make_database(url, OWN_COPY)
 
 
 def test_the_command_loads_the_recorded_data(postgres: PostgresServer, tmp_path: Path) -> None:
@@ -132,7 +133,9 @@ def test_the_command_loads_the_recorded_data(postgres: PostgresServer, tmp_path:
     assert again.exit_code == 2
     assert "--force" in again.stderr
     lost = CliRunner().invoke(
-        app, ["sample-db", "--url", postgres.url("by_command"), "--corpus", str(tmp_path)]
+        app, ["sample-db", "--url", postgres.url("by_command"), "--corpus", str(tmp_path), "--force"]
     )
     assert lost.exit_code == 2
     assert "has no schema.sql" in lost.stderr
+    still = CliRunner().invoke(app, ["sample-db", "--url", postgres.url("by_command")])
+    assert "tables; --force drops it first" in still.stderr
