@@ -73,7 +73,7 @@ def make_report(seconds: float, tally: Tally, stats: Stats, sides: Sequence[str]
         },
         latency_ms={f"p{share}": tally.latencies.percentile_ms(share / 100) for share in (50, 95, 99)},
         generation=stats.generation,
-        notes=[*notes, *tally.findings.values()],
+        notes=[*map(str, tally.findings), *notes],
     )
 
 

@@ -130,7 +130,7 @@ async def _visits(
     """Let people visit until the time is over or somebody interrupts; sum up."""
 
     def count(request: ReadyRequest, verdict: Verdict, seconds: float | None) -> None:
-        live.tally.add(observer.group_of(request), request.case.id, verdict, seconds)
+        live.tally.add(observer.group_of(request), request.case, verdict, seconds)
 
     await observer.look()
     random = Random()

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import dataclass
 from typing import Final
 
 from banyan.demo.judge import Kind, Verdict
+from contracts.corpus import Read
 
 _GROWTH: Final = math.log(1.02)
 """Latencies are counted in bins that grow by 2 %: percentiles are exact to 1 %, and a demo may run for days."""
 
-_MOST_FINDINGS: Final = 20
+_MOST_FINDINGS: Final = 50
 
 
 class Latencies:
@@ -44,8 +46,22 @@ class GroupTally:
         self.latencies = Latencies()
 
 
+@dataclass(slots=True)
+class Finding:
+    """Something that went wrong, so many times; `case_id` is the first case that showed it."""
+
+    kind: Kind
+    case_id: str
+    detail: str
+    times: int = 0
+
+    def __str__(self) -> str:
+        often = f" ({self.times:,} times)" if self.times > 1 else ""
+        return f"{self.kind}{often}: {self.case_id}: {self.detail}"
+
+
 class Tally:
-    """All figures. `findings` tells the first of what went wrong, each case once."""
+    """All figures. `findings` are the first different things that went wrong, by endpoint and detail."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -53,10 +69,15 @@ class Tally:
         self.mismatches = 0
         self.latencies = Latencies()
         self.groups: dict[str, GroupTally] = {}
-        self.findings: dict[str, str] = {}
+        self._findings: dict[tuple[str, str], Finding] = {}
 
-    def add(self, group: str, case_id: str, verdict: Verdict, seconds: float | None) -> None:
-        """Count one request of a recorded case; `seconds` is None where no answer came."""
+    @property
+    def findings(self) -> list[Finding]:
+        """What went wrong, in order of appearance."""
+        return list(self._findings.values())
+
+    def add(self, group: str, case: Read, verdict: Verdict, seconds: float | None) -> None:
+        """Count one request of a recorded `case`; `seconds` is None where no answer came."""
         tally = self.groups.setdefault(group, GroupTally())
         self.requests += 1
         tally.requests += 1
@@ -70,5 +91,7 @@ class Tally:
             tally.errors += 1
         else:
             self.mismatches += 1
-        if len(self.findings) < _MOST_FINDINGS:
-            self.findings.setdefault(case_id, f"{verdict.kind}: {case_id}: {verdict.detail}")
+        key = (case.endpoint, verdict.detail)
+        if key in self._findings or len(self._findings) < _MOST_FINDINGS:
+            finding = self._findings.setdefault(key, Finding(verdict.kind, case.id, verdict.detail))
+            finding.times += 1

@@ -11,7 +11,7 @@ from rich.text import Text
 from banyan.demo.admin import Figures, Group
 from banyan.demo.live import SIDES, Live, is_moving, name_of, percent, seen
 
-_AROUND_TABLE = 14
+_AROUND_TABLE = 15
 """Lines that everything but the table's rows may take."""
 
 _FEWEST_ROWS = 4
@@ -119,6 +119,7 @@ def _foot(live: Live) -> list[RenderableType]:
     times = Text(f"from request to last byte, at the visitor: {_percentiles(live)}", "dim")
     legend = Text("asked: share of users, who keep their side; seen: share of requests", "dim")
     lines: list[RenderableType] = [legend, Text(), counts, times]
+    lines += [Text(str(finding), "red") for finding in tally.findings[-1:]]
     lines += [Text(event, "red" if live.rejected else "yellow") for event in live.events[-1:]]
     if live.hint is not None:
         lines += [Text(), Text(live.hint.edit), Text(f"{live.hint.effect} Ctrl-C ends.", "dim")]
@@ -142,7 +143,7 @@ def plain_line(live: Live) -> str:
     return (
         f"{live.clock}  {tally.requests:,} answers, {_counted(tally.mismatches, 'differs', 'differ').plain}, "
         f"{_counted(tally.edge_errors, 'edge error', 'edge errors').plain}; {moved}; "
-        f"p50 {_ms(tally.latencies.percentile_ms(0.5))} ms; {_generation(live)}, {len(moving)} groups moving"
+        f"p50 {_ms(tally.latencies.percentile_ms(0.5))} ms; {_generation(live)}, {len(moving)} moving"
     )
 
 

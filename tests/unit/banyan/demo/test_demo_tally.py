@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from banyan.demo.judge import SAME, Kind, Verdict
 from banyan.demo.tally import Latencies, Tally
+from tests.unit.banyan.demo.cases import case
 
 
 @given(st.lists(st.floats(1e-5, 100), min_size=1, max_size=200), st.sampled_from([0.0, 0.5, 0.95, 0.99, 1.0]))
@@ -27,9 +28,9 @@ def test_nothing_counted_is_zero() -> None:
 
 def test_requests_are_counted_in_all_and_by_group() -> None:
     tally = Tally()
-    tally.add("a", "one", SAME, 0.001)
-    tally.add("a", "two", Verdict(Kind.DIFFERS, "/body"), 0.001)
-    tally.add("b", "three", Verdict(Kind.EDGE_ERROR, "refused"), None)
+    tally.add("a", case("/one", 1), SAME, 0.001)
+    tally.add("a", case("/two", 1), Verdict(Kind.DIFFERS, "/body"), 0.001)
+    tally.add("b", case("/three", 1), Verdict(Kind.EDGE_ERROR, "refused"), None)
     assert (tally.requests, tally.mismatches, tally.edge_errors) == (3, 1, 1)
     assert {name: (group.requests, group.errors) for name, group in tally.groups.items()} == {
         "a": (2, 0),
@@ -38,10 +39,20 @@ def test_requests_are_counted_in_all_and_by_group() -> None:
     assert tally.groups["b"].latencies.percentile_ms(0.5) == 0.0
 
 
-def test_findings_are_told_once_for_each_case_and_not_without_end() -> None:
+def test_findings_of_one_endpoint_and_kind_are_told_once_with_their_number() -> None:
+    tally = Tally()
+    for number in range(1234):
+        tally.add("a", case(f"/{number}", 1, id=f"case {number}"), Verdict(Kind.DIFFERS, "/body"), 0.001)
+    tally.add("a", case("/x", 1, id="case x", endpoint="other#index"), Verdict(Kind.DIFFERS, "/body"), 0.001)
+    assert list(map(str, tally.findings)) == [
+        "differs (1,234 times): case 0: /body",
+        "differs: case x: /body",
+    ]
+
+
+def test_findings_do_not_grow_without_end() -> None:
     tally = Tally()
     for number in range(1000):
-        tally.add("a", f"case {number % 100}", Verdict(Kind.DIFFERS, "/body"), 0.001)
-    assert tally.mismatches == 1000
-    assert len(tally.findings) == 20
-    assert tally.findings["case 7"] == "differs: case 7: /body"
+        tally.add("a", case("/one", 1), Verdict(Kind.EDGE_ERROR, f"detail {number}"), None)
+    assert tally.edge_errors == 1000
+    assert len(tally.findings) == 50

@@ -11,6 +11,7 @@ from banyan.demo.admin import Figures, Finding, Group, Stats
 from banyan.demo.judge import SAME, Kind, Verdict
 from banyan.demo.live import Hint, Live
 from banyan.demo.view import plain_line, render
+from tests.unit.banyan.demo.cases import case
 
 BUSY = Figures(requests=90, rate=9.0, p50_ms=1.234, p95_ms=12.7)
 FEW = Figures(requests=10, rate=1.0, p50_ms=2.0, p95_ms=3.0, errors=2)
@@ -19,7 +20,7 @@ FEW = Figures(requests=10, rate=1.0, p50_ms=2.0, p95_ms=3.0, errors=2)
 def live(**groups: Group) -> Live:
     state = Live("http://127.0.0.1:4000", "routing.yaml", 20.0, elapsed=7.3, stats=Stats(3, groups))
     state.hint = Hint("Flip it.", "Then it moves.")
-    state.tally.add("a", "one", SAME, 0.002)
+    state.tally.add("a", case("/one", 1), SAME, 0.002)
     return state
 
 
@@ -70,8 +71,10 @@ def test_everything_fits_into_80_columns() -> None:
 def test_what_goes_wrong_stands_out() -> None:
     state = live()
     assert not any("\x1b[1;31m" in line for line in screen(state, colours=True))
-    state.tally.add("a", "two", Verdict(Kind.DIFFERS, "/body"), 0.1)
-    assert any("\x1b[1;31m1 differs" in line for line in screen(state, colours=True))
+    state.tally.add("a", case("/two", 1, id="case two"), Verdict(Kind.DIFFERS, "/body"), 0.1)
+    lines = screen(state, colours=True)
+    assert any("\x1b[1;31m1 differs" in line for line in lines)
+    assert any("differs: case two: /body" in line for line in lines)
 
 
 def test_the_latest_event_and_the_hint_are_told() -> None:
@@ -89,5 +92,5 @@ def test_the_plain_line_has_no_escapes_and_both_sides() -> None:
     )
     assert line == (
         "0:07 of 0:20  1 answers, 0 differ, 0 edge errors; legacy 18/s python 1/s; p50 2.01 ms; "
-        "generation 3, 1 groups moving"
+        "generation 3, 1 moving"
     )
