@@ -21,11 +21,8 @@ import pytest
 from contracts.corpus import Corpus
 from tests.factories import Factory
 
-PROGRAM = """
-import os
-from services.app.parent import serve
-serve(os.environ, ("127.0.0.1", 0), ("127.0.0.1", 0), 2, lambda line: print(line, flush=True))
-"""
+ANY_PORT = "127.0.0.1:0"
+COMMAND = (sys.executable, "-m", "banyan.cli", "services")
 REACTIONS = "/api/v1/reactions?comment_ids=1"
 
 
@@ -61,9 +58,8 @@ async def processes(corpus: Corpus, database_url: str) -> AsyncIterator[Processe
     """Started; killed at the end, if they still run."""
     settings = corpus.env | {"DATABASE_URL": database_url, "BANYAN_LOG": "console"}
     parent = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        PROGRAM,
+        *COMMAND,
+        *("--listen", ANY_PORT, "--admin", ANY_PORT, "--workers", "2"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         env={**os.environ, **settings},
@@ -138,11 +134,8 @@ async def test_workers_go_when_their_parent_is_killed(processes: Processes) -> N
 
 async def run_briefly(**settings: str) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "import typer; from banyan.services_commands import register; app = typer.Typer(); register(app); app()",
-        "--listen",
-        settings.pop("listen", "127.0.0.1:0"),
+        *COMMAND,
+        *("--listen", settings.pop("listen", ANY_PORT)),
         stderr=asyncio.subprocess.PIPE,
         env={"PATH": os.environ["PATH"], **settings},
     )
