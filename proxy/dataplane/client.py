@@ -15,7 +15,6 @@ from proxy.dataplane.exchange import FAILURES
 from proxy.dataplane.forwarded import client_address, forwarding_lines, is_trusted
 from proxy.dataplane.framing import END_OF_CHUNKS, ChunkedReader, LengthReader, chunk
 from proxy.dataplane.heads import CHUNKED, RequestHead, ResponseHead
-from proxy.dataplane.scan import scan_request
 from proxy.dataplane.timers import NEVER
 from proxy.model import Malformed
 
@@ -102,7 +101,7 @@ class ClientConnection(asyncio.Protocol):
         if data[:1] in (b"\r", b"\n"):
             data = self._skip_empty_line(data)
         try:
-            head = scan_request(data, edge.generation.head_limits) if data else None
+            head = edge.generation.scanner.request(data) if data else None
         except Malformed as broken:
             self._refuse(broken.status, broken.code, broken.reason)
             return

@@ -17,10 +17,11 @@ from proxy.dataplane.client import ClientConnection
 from proxy.dataplane.closing import Closing
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.pool import Pool
+from proxy.dataplane.scan import Scanner
 from proxy.dataplane.timers import TICK, Wheel
 from proxy.dataplane.tunnel import Tunnels
 from proxy.model import HeadLimits
-from proxy.routing.split import Decision, decide
+from proxy.routing.split import Decision, decide, headers_looked_at
 from proxy.telemetry.metrics import Recorder, Snapshot, series
 
 if TYPE_CHECKING:
@@ -39,12 +40,13 @@ log = structlog.get_logger()
 class Generation:
     """A table with what this worker needs to run it. `pools` and the table's backends go by the same index."""
 
-    __slots__ = ("_cells", "head_limits", "pools", "table")
+    __slots__ = ("_cells", "pools", "scanner", "table")
 
     def __init__(self, table: Table, pools: list[Pool]) -> None:
         self.table = table
         limits = table.limits
-        self.head_limits = HeadLimits(limits.head, limits.target, limits.headers)
+        noted = headers_looked_at(table) | {b"sec-websocket-key"}
+        self.scanner = Scanner(HeadLimits(limits.head, limits.target, limits.headers), noted)
         self.pools = pools
         self._cells: dict[tuple[int, int], Cell] = {}
 

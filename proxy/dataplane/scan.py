@@ -14,128 +14,175 @@ literature: whatever two servers might read differently is refused here.
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from typing import Final
 
+from proxy.dataplane.headers import (
+    COOKIE,
+    EXPECT,
+    FORWARDING,
+    HOP,
+    HOP_BY_HOP,
+    HOST,
+    LENGTH,
+    NEVER_NOMINATED,
+    PLAIN,
+    SPOKEN_FOR,
+    TOKEN,
+    Names,
+)
 from proxy.dataplane.heads import CHUNKED, RequestHead, ResponseHead
 from proxy.model import HeadLimits, Malformed
 
 # What cannot appear anywhere in a head. CR and LF are counted separately; HTAB is allowed in values.
 _CONTROLS: Final = bytes(c for c in range(32) if c not in (9, 10, 13)) + b"\x7f"
-_TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+_CONTROLS_AND_BREAKS: Final = _CONTROLS + b"\r\n"
 _TARGET_BAD: Final = re.compile(rb"[\x00-\x20\x7f#]")
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{0,5})?\Z")
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}\Z")
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: [^\r\n]*)?\Z")
 _VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]\Z")
 
-# Belongs to one connection (RFC 9110 §7.6.1): never forwarded.
-_HOP_BY_HOP: Final = frozenset(
-    {
-        b"connection",
-        b"keep-alive",
-        b"proxy-connection",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-        b"http2-settings",
-    }
-)
-# `Connection` may not nominate these: dropping them would change what the request means or who sent it.
-_NEVER_NOMINATED: Final = frozenset(
-    {
-        b"host",
-        b"content-length",
-        b"content-type",
-        b"content-encoding",
-        b"cookie",
-        b"set-cookie",
-        b"authorization",
-        b"forwarded",
-        b"via",
-        b"x-request-id",
-        b"cache-control",
-        b"close",
-        b"keep-alive",
-    }
-)
-# Read as if written with dashes by Rack: a client could speak for the edge through them.
-_SPOKEN_FOR: Final = (b"x-forwarded-", b"x-banyan-")
-_SPOKEN_FOR_NAMES: Final = frozenset(
-    {b"forwarded", b"client-ip", b"x-client-ip", b"x-real-ip", b"x-request-id"}
-)
-
-# What the scanner does with a header, by name.
-_PASS: Final = 0
-_HOP: Final = 1
-_HOST_LINE: Final = 2
-_LENGTH_LINE: Final = 3
-_COOKIE: Final = 4
-_FORWARDING: Final = 5
-_DROP: Final = 6
-_EXPECT: Final = 7
-
-_NAMES_KEPT: Final = 4096
+_LINES_KEPT: Final = 4096
+_LINE_BYTES: Final = 256  # longer ones (cookies, referers) hardly come again to the byte
 
 
-class _Names(dict[bytes, tuple[bytes, int]]):
-    """Raw header name → (lower-case name, action). Names repeat from request to request, so each is judged once.
+class Scanner:
+    """Scans heads of at most `limits`. `noted`: lower-case names of the plain headers whose values will be asked for.
 
-    Bounded: a client that invents names fills the table, later ones are judged each time.
+    A scanner remembers lines and names, both bounded: what a client invents is judged each time.
     """
 
-    def __missing__(self, name: bytes) -> tuple[bytes, int]:
-        if not _TOKEN.match(name):
-            raise Malformed("header-name", "a header's name is empty or has a character that is not allowed")
-        lower = name.lower()
-        judged = (lower, _action(lower))
-        if len(self) < _NAMES_KEPT:
-            self[name] = judged
-        return judged
+    def __init__(self, limits: HeadLimits, noted: Container[bytes] = frozenset()) -> None:
+        self._limits = limits
+        self._noted = noted
+        self._names = Names()
+        self._known: set[bytes] = set()
+
+    def request(self, data: bytes) -> RequestHead | None:
+        """Scan the request head at the start of `data`; None when it is not complete. Raises Malformed."""
+        end = self._end(data)
+        if end < 0:
+            return None
+        lines = self._lines(data[:end])
+        head = _request_line(lines[0], end + 4, self._limits)
+        del lines[0]
+        known = self._known
+        head.lines = [line for line in lines if line in known or self._keeps(head, line)]
+        _frame_request(head)
+        _host(head)
+        if head.connection:
+            _connection(head)
+        return head
+
+    def response(self, data: bytes, method: bytes) -> ResponseHead | None:
+        """Scan the head at the start of `data` of the answer to a `method` request; None when it is not complete.
+
+        Raises Malformed.
+        """
+        end = self._end(data)
+        if end < 0:
+            return None
+        lines = self._lines(data[:end])
+        status = _STATUS_LINE.match(lines[0])
+        if status is None:
+            raise Malformed("status-line", "the status line is malformed")
+        head = ResponseHead(lines[0], int(status[2]), int(status[1]), end + 4)
+        del lines[0]
+        known = self._known
+        head.lines = [line for line in lines if line in known or self._keeps_of_answer(head, line)]
+        _frame_response(head, method)
+        if head.connection:
+            _connection_of_answer(head)
+        return head
+
+    def _end(self, data: bytes) -> int:
+        """Where the blank line begins; -1 when it has not come yet and still may."""
+        end = data.find(b"\r\n\r\n", 0, self._limits.head_bytes + 4)
+        if end < 0:
+            _refuse_hopeless(data, self._limits)
+        return end
+
+    def _lines(self, head: bytes) -> list[bytes]:
+        lines = head.split(b"\r\n")
+        breaks = len(lines) - 1
+        if len(head.translate(None, _CONTROLS_AND_BREAKS)) != len(head) - 2 * breaks:
+            _refuse_characters(head)
+        if breaks > self._limits.header_count:
+            raise Malformed(
+                "too-many-headers", f"the head has more than {self._limits.header_count} headers", 431
+            )
+        return lines
+
+    def _judge(self, line: bytes) -> tuple[bytes, int, bytes]:
+        """A header line's (lower-case name, kind, value)."""
+        name, colon, value = line.partition(b":")
+        if not colon:
+            raise Malformed("header-colon", "a header line has no colon")
+        lower, kind = self._names[name]
+        return lower, kind, value.strip(b" \t")
+
+    def _remember(self, line: bytes) -> None:
+        if len(line) <= _LINE_BYTES:
+            if len(self._known) >= _LINES_KEPT:
+                self._known.clear()  # the usual ones are back at once
+            self._known.add(line)
+
+    def _keeps(self, head: RequestHead, line: bytes) -> bool:
+        """Take note of a request's header line. False: it is not forwarded."""
+        lower, kind, value = self._judge(line)
+        fields = head.fields
+        if kind == PLAIN:
+            if lower in self._noted:
+                fields.setdefault(lower, value)
+            else:
+                self._remember(line)
+            return True
+        if kind == COOKIE:
+            before = fields.get(lower)
+            fields[lower] = value if before is None else before + b"; " + value
+            return True
+        if kind == HOST:
+            if lower in fields:
+                raise Malformed("host", "there is more than one Host")
+            fields[lower] = value
+            return True
+        if kind == LENGTH:
+            _note_length(head, value)
+            return True
+        if kind == EXPECT:
+            head.expects_continue = value.lower() == b"100-continue"
+            return True
+        if kind == HOP:
+            _note_hop(head, lower, value)
+            if lower == b"upgrade":
+                fields[lower] = value
+        elif kind == FORWARDING:
+            before = head.forwarding.get(lower)
+            head.forwarding[lower] = value if before is None else before + b", " + value
+        return False
+
+    def _keeps_of_answer(self, head: ResponseHead, line: bytes) -> bool:
+        """Take note of an answer's header line. False: it is not passed on."""
+        lower, kind, value = self._judge(line)
+        if kind == HOP and lower != b"proxy-authenticate":
+            _note_hop(head, lower, value)
+            if lower == b"upgrade":
+                head.upgrade = value.lower()
+            return False
+        if kind == LENGTH:
+            _note_length(head, value)
+        elif lower in self._noted:
+            head.fields.setdefault(lower, value)
+        else:
+            self._remember(line)
+        return True
 
 
-def _action(lower: bytes) -> int:
-    if lower in _HOP_BY_HOP:
-        return _HOP
-    if lower == b"host":
-        return _HOST_LINE
-    if lower == b"content-length":
-        return _LENGTH_LINE
-    if lower == b"cookie":
-        return _COOKIE
-    if lower == b"expect":
-        return _EXPECT
-    dashed = lower.replace(b"_", b"-")
-    if dashed.startswith(b"x-banyan-"):
-        return _DROP
-    if dashed.startswith(_SPOKEN_FOR) or dashed in _SPOKEN_FOR_NAMES:
-        return _FORWARDING if dashed == lower else _DROP
-    if dashed != lower and (dashed in _HOP_BY_HOP or dashed in _NEVER_NOMINATED):
-        return _DROP
-    return _PASS
-
-
-_names: Final = _Names()
-
-
-def _complete_head(data: bytes, limits: HeadLimits) -> tuple[list[bytes], int] | None:
-    """Cut `data` at the blank line: (lines, size), or None while it has not come yet."""
-    end = data.find(b"\r\n\r\n", 0, limits.head_bytes + 4)
-    if end < 0:
-        _refuse_hopeless(data, limits)
-        return None
-    head = data[:end]
-    if len(head.translate(None, _CONTROLS)) != end:
+def _refuse_characters(head: bytes) -> None:
+    if len(head.translate(None, _CONTROLS)) != len(head):
         raise Malformed("control-character", "the head has a control character")
-    lines = head.split(b"\r\n")
-    breaks = len(lines) - 1
-    if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
-        raise Malformed("bare-line-break", "the head has a CR or LF that is not part of a CRLF")
-    if breaks > limits.header_count:
-        raise Malformed("too-many-headers", f"the head has more than {limits.header_count} headers", 431)
-    return lines, end + 4
+    raise Malformed("bare-line-break", "the head has a CR or LF that is not part of a CRLF")
 
 
 def _refuse_hopeless(data: bytes, limits: HeadLimits) -> None:
@@ -153,62 +200,6 @@ def _refuse_hopeless(data: bytes, limits: HeadLimits) -> None:
         raise Malformed("control-character", "the head has a control character")
 
 
-def scan_request(data: bytes, limits: HeadLimits) -> RequestHead | None:
-    """Scan the request head at the start of `data`; None when it is not complete. Raises Malformed."""
-    complete = _complete_head(data, limits)
-    if complete is None:
-        return None
-    lines, size = complete
-    head = _request_line(lines[0], size, limits)
-    fields = head.fields
-    kept = head.lines
-    names = _names
-    for line in lines[1:]:
-        name, colon, value = line.partition(b":")
-        if not colon:
-            raise Malformed("header-colon", "a header line has no colon")
-        lower, action = names[name]
-        value = value.strip(b" \t")
-        if action == _PASS:
-            kept.append(line)
-            fields.setdefault(lower, value)
-        elif action != _DROP:
-            _note_request_header(head, line, lower, action, value)
-    _frame_request(head)
-    _host(head)
-    if head.connection:
-        _connection(head)
-    return head
-
-
-def _note_request_header(head: RequestHead, line: bytes, lower: bytes, action: int, value: bytes) -> None:
-    """A header that means something to the edge itself."""
-    fields = head.fields
-    if action == _COOKIE:
-        head.lines.append(line)
-        before = fields.get(lower)
-        fields[lower] = value if before is None else before + b"; " + value
-    elif action == _FORWARDING:
-        before = head.forwarding.get(lower)
-        head.forwarding[lower] = value if before is None else before + b", " + value
-        fields.setdefault(lower, value)
-    elif action == _HOP:
-        _note_hop(head, lower, value)
-        if lower == b"upgrade":
-            fields[lower] = value
-    elif action == _HOST_LINE:
-        if lower in fields:
-            raise Malformed("host", "there is more than one Host")
-        fields[lower] = value
-        head.lines.append(b"Host: " + head.host if head.host else line)
-    elif action == _LENGTH_LINE:
-        _note_length(head, line, value)
-    elif action == _EXPECT:
-        head.expects_continue = value.lower() == b"100-continue"
-        fields[lower] = value
-        head.lines.append(line)
-
-
 def _note_hop(head: RequestHead | ResponseHead, lower: bytes, value: bytes) -> None:
     if lower == b"connection":
         head.connection = head.connection + b"," + value.lower() if head.connection else value.lower()
@@ -218,16 +209,15 @@ def _note_hop(head: RequestHead | ResponseHead, lower: bytes, value: bytes) -> N
         head.encoding = value.lower() or b"?"
 
 
-def _note_length(head: RequestHead | ResponseHead, line: bytes, value: bytes) -> None:
+def _note_length(head: RequestHead | ResponseHead, value: bytes) -> None:
     if b"content-length" in head.fields or not _LENGTH.match(value):
         raise Malformed("content-length", "Content-Length is not one plain number")
     head.fields[b"content-length"] = value
-    head.lines.append(line)
 
 
 def _request_line(line: bytes, size: int, limits: HeadLimits) -> RequestHead:
     parts = line.split(b" ")
-    if len(parts) != 3 or not _TOKEN.match(parts[0]):
+    if len(parts) != 3 or not TOKEN.match(parts[0]):
         raise Malformed("request-line", "the request line is not METHOD TARGET VERSION")
     method, target, version = parts
     if version == b"HTTP/1.1":
@@ -293,10 +283,11 @@ def _host(head: RequestHead) -> None:
             raise Malformed("host", "HTTP/1.1 requires a Host")
     elif not _HOST.match(host):
         raise Malformed("host", "Host is malformed")
-    if head.host and host is None:
+    if head.host:  # the target named it, and that is what counts
+        head.lines = [line for line in head.lines if line[:5].lower() != b"host:"]
         head.lines.insert(0, b"Host: " + head.host)
-    head.host = head.host or host or b""
-    head.fields[b"host"] = head.host
+    else:
+        head.host = host or b""
 
 
 def _connection(head: RequestHead) -> None:
@@ -311,8 +302,8 @@ def _connection(head: RequestHead) -> None:
         head.upgrade = wanted.lower() == b"websocket" and head.method == b"GET" and head.length == 0
     nominated = {
         option
-        for option in options - _HOP_BY_HOP - _NEVER_NOMINATED - {b""}
-        if not option.startswith(_SPOKEN_FOR) and not option.startswith(b"sec-websocket-")
+        for option in options - HOP_BY_HOP - NEVER_NOMINATED - {b""}
+        if not option.startswith(SPOKEN_FOR) and not option.startswith(b"sec-websocket-")
     }
     if nominated:
         head.lines = [line for line in head.lines if line.partition(b":")[0].lower() not in nominated]
@@ -320,43 +311,11 @@ def _connection(head: RequestHead) -> None:
             head.fields.pop(name, None)
 
 
-def scan_response(data: bytes, method: bytes, limits: HeadLimits) -> ResponseHead | None:
-    """Scan the response head at the start of `data`, the answer to a `method` request. Raises Malformed."""
-    complete = _complete_head(data, limits)
-    if complete is None:
-        return None
-    lines, size = complete
-    status = _STATUS_LINE.match(lines[0])
-    if status is None:
-        raise Malformed("status-line", "the status line is malformed")
-    code = int(status[2])
-    head = ResponseHead(lines[0], code, int(status[1]), size)
-    fields = head.fields
-    kept = head.lines
-    names = _names
-    for line in lines[1:]:
-        name, colon, value = line.partition(b":")
-        if not colon:
-            raise Malformed("header-colon", "a header line has no colon")
-        lower, action = names[name]
-        if action == _HOP and lower != b"proxy-authenticate":
-            value = value.strip(b" \t")
-            _note_hop(head, lower, value)
-            if lower == b"upgrade":
-                head.upgrade = value.lower()
-        elif action == _LENGTH_LINE:
-            _note_length(head, line, value.strip(b" \t"))
-        else:
-            kept.append(line)
-            if lower == b"cache-control":
-                fields[lower] = value
-    _frame_response(head, method)
-    if head.connection:
-        options = {option.strip(b" \t") for option in head.connection.split(b",")}
-        head.keep_alive = b"close" not in options and (head.minor == 1 or b"keep-alive" in options)
-        if nominated := options - _HOP_BY_HOP - _NEVER_NOMINATED - {b""}:
-            head.lines = [line for line in kept if line.partition(b":")[0].lower() not in nominated]
-    return head
+def _connection_of_answer(head: ResponseHead) -> None:
+    options = {option.strip(b" \t") for option in head.connection.split(b",")}
+    head.keep_alive = b"close" not in options and (head.minor == 1 or b"keep-alive" in options)
+    if nominated := options - HOP_BY_HOP - NEVER_NOMINATED - {b""}:
+        head.lines = [line for line in head.lines if line.partition(b":")[0].lower() not in nominated]
 
 
 def _frame_response(head: ResponseHead, method: bytes) -> None:

@@ -22,11 +22,7 @@ def accepts_websocket(request: RequestHead, response: ResponseHead) -> bool:
     if response.upgrade != b"websocket" or key is None:
         return False
     accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
-    return any(
-        line.partition(b":")[0].lower() == b"sec-websocket-accept"
-        and line.partition(b":")[2].strip() == accept
-        for line in response.lines
-    )
+    return response.fields.get(b"sec-websocket-accept") == accept
 
 
 class TunnelEnd(asyncio.Protocol):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from proxy.dataplane.framing import BodyReader, ChunkedReader, CloseReader, LengthReader
 from proxy.dataplane.heads import CHUNKED, UNTIL_CLOSE, ResponseHead
-from proxy.dataplane.scan import scan_response
+from proxy.dataplane.scan import Scanner
 from proxy.dataplane.tunnel import accepts_websocket
 from proxy.model import HeadLimits, Malformed
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from proxy.dataplane.pool import Pool
 
 # A backend is trusted to send larger heads than a client may.
-RESPONSE_LIMITS: Final = HeadLimits(head_bytes=65_536, header_count=200)
+_SCANNER: Final = Scanner(
+    HeadLimits(head_bytes=65_536, header_count=200), frozenset({b"cache-control", b"sec-websocket-accept"})
+)
 _INTERIM_LIMIT: Final = 16
 
 
@@ -84,7 +86,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._held:
             data = self._held + data
         while True:
-            head = scan_response(data, exchange.head.method, RESPONSE_LIMITS)
+            head = _SCANNER.response(data, exchange.head.method)
             if head is None:
                 self._held = data
                 return

@@ -170,3 +170,13 @@ def _answer(
         visitor.cookie_to_set(),
         visitor.kind,
     )
+
+
+def headers_looked_at(table: Table) -> frozenset[bytes]:
+    """The lower-case names of all headers that `decide` may look at, beside Cookie and Upgrade."""
+    names = {b"content-type"} | METHOD_OVERRIDE
+    for group in table.groups:
+        names |= group.guards.headers
+        if group.sticky_header:
+            names.add(group.sticky_header)
+    return frozenset(names)

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.dataplane.heads import CHUNKED, UNTIL_CLOSE
-from proxy.dataplane.scan import scan_request, scan_response
+from proxy.dataplane.scan import Scanner
 from proxy.model import HeadLimits, Malformed
 
-LIMITS = HeadLimits(head_bytes=4096, target_bytes=1024, header_count=20)
+SCANNER = Scanner(HeadLimits(head_bytes=4096, target_bytes=1024, header_count=20), frozenset({b"x-b"}))
 
 
 def request(start: bytes = b"GET / HTTP/1.1", *lines: bytes, host: bytes = b"Host: a.test") -> bytes:
@@ -78,7 +78,7 @@ def request(start: bytes = b"GET / HTTP/1.1", *lines: bytes, host: bytes = b"Hos
 )
 def test_refuses_what_servers_read_differently(data: bytes, code: str, status: int) -> None:
     with pytest.raises(Malformed) as refused:
-        scan_request(data, LIMITS)
+        SCANNER.request(data)
     assert (refused.value.code, refused.value.status) == (code, status)
 
 
@@ -94,13 +94,13 @@ def test_refuses_what_servers_read_differently(data: bytes, code: str, status: i
 )
 def test_refuses_a_hopeless_beginning_without_waiting_for_its_end(beginning: bytes, code: str) -> None:
     with pytest.raises(Malformed) as refused:
-        scan_request(beginning, LIMITS)
+        SCANNER.request(beginning)
     assert refused.value.code == code
 
 
 def test_keeps_order_duplicates_and_bytes() -> None:
     lines = (b"X-b:  two  spaces ", b"x-B: again", b"X-Latin: caf\xe9", b"X-Utf: \xc3\xa9", b"Empty:")
-    head = scan_request(request(b"GET /%2F//..;a?b=%20 HTTP/1.1", *lines), LIMITS)
+    head = SCANNER.request(request(b"GET /%2F//..;a?b=%20 HTTP/1.1", *lines))
     assert head is not None
     assert head.lines == [b"Host: a.test", *lines]
     assert (head.path, head.query, head.target) == (b"/%2F//..;a", b"b=%20", b"/%2F//..;a?b=%20")
@@ -108,7 +108,7 @@ def test_keeps_order_duplicates_and_bytes() -> None:
 
 
 def test_drops_what_belongs_to_one_hop_and_what_connection_names() -> None:
-    head = scan_request(
+    head = SCANNER.request(
         request(
             b"GET / HTTP/1.1",
             b"Connection: close, X-Mine, Host, Cookie, X-Forwarded-For, Content-Length",
@@ -121,7 +121,6 @@ def test_drops_what_belongs_to_one_hop_and_what_connection_names() -> None:
             b"X-Other: 2",
             b"X-Forwarded-For: 1.2.3.4",
         ),
-        LIMITS,
     )
     assert head is not None
     assert head.lines == [b"Host: a.test", b"Cookie: a=1", b"X-Other: 2"]
@@ -140,14 +139,14 @@ def test_drops_what_belongs_to_one_hop_and_what_connection_names() -> None:
     ],
 )
 def test_drops_names_by_which_a_client_could_speak_for_the_edge(line: bytes) -> None:
-    head = scan_request(request(b"GET / HTTP/1.1", line), LIMITS)
+    head = SCANNER.request(request(b"GET / HTTP/1.1", line))
     assert head is not None
     assert head.lines == [b"Host: a.test"]
     assert head.forwarding == {}
 
 
 def test_absolute_form_becomes_origin_form_with_its_host() -> None:
-    head = scan_request(request(b"GET http://b.test:81?x HTTP/1.1"), LIMITS)
+    head = SCANNER.request(request(b"GET http://b.test:81?x HTTP/1.1"))
     assert head is not None
     assert (head.target, head.path, head.query, head.host) == (b"/?x", b"/", b"x", b"b.test:81")
     assert head.lines == [b"Host: b.test:81"]
@@ -162,7 +161,7 @@ def test_absolute_form_becomes_origin_form_with_its_host() -> None:
     ],
 )
 def test_frames_a_request(start: bytes, line: bytes, length: int) -> None:
-    head = scan_request(request(start, line), LIMITS)
+    head = SCANNER.request(request(start, line))
     assert head is not None
     assert head.length == length
 
@@ -177,13 +176,13 @@ def test_frames_a_request(start: bytes, line: bytes, length: int) -> None:
     ],
 )
 def test_persistence(version: bytes, line: bytes, kept: bool) -> None:
-    head = scan_request(request(b"GET / HTTP/" + version, line), LIMITS)
+    head = SCANNER.request(request(b"GET / HTTP/" + version, line))
     assert head is not None
     assert head.keep_alive is kept
 
 
 def test_upgrades_to_websocket_only() -> None:
-    asked = scan_request(request(b"GET / HTTP/1.1", b"Connection: Upgrade", b"Upgrade: websocket"), LIMITS)
+    asked = SCANNER.request(request(b"GET / HTTP/1.1", b"Connection: Upgrade", b"Upgrade: websocket"))
     assert asked is not None
     assert asked.upgrade
     for start, line in (
@@ -191,13 +190,13 @@ def test_upgrades_to_websocket_only() -> None:
         (b"POST / HTTP/1.1", b"websocket"),
         (b"GET / HTTP/1.0", b"websocket"),
     ):
-        head = scan_request(request(start, b"Connection: Upgrade", b"Upgrade: " + line), LIMITS)
+        head = SCANNER.request(request(start, b"Connection: Upgrade", b"Upgrade: " + line))
         assert head is not None
         assert not head.upgrade
 
 
 def test_joins_cookies() -> None:
-    head = scan_request(request(b"GET / HTTP/1.1", b"Cookie: a=1", b"Cookie: b=2"), LIMITS)
+    head = SCANNER.request(request(b"GET / HTTP/1.1", b"Cookie: a=1", b"Cookie: b=2"))
     assert head is not None
     assert head.fields[b"cookie"] == b"a=1; b=2"
     assert head.lines[1:] == [b"Cookie: a=1", b"Cookie: b=2"]
@@ -207,8 +206,8 @@ def test_joins_cookies() -> None:
 def test_finds_the_same_head_however_it_is_cut(data: st.DataObject) -> None:
     whole = request(b"POST /a?b HTTP/1.1", b"Content-Length: 3", b"X: y") + b"abc"
     cut = data.draw(st.integers(0, len(whole)))
-    first = scan_request(whole[:cut], LIMITS)
-    head = scan_request(whole, LIMITS)
+    first = SCANNER.request(whole[:cut])
+    head = SCANNER.request(whole)
     assert head is not None
     assert whole[head.size :] == b"abc"
     assert (first is None) == (cut < head.size)
@@ -218,7 +217,7 @@ def test_finds_the_same_head_however_it_is_cut(data: st.DataObject) -> None:
 def test_any_bytes_are_a_head_or_refused(data: bytes) -> None:
     for scanned in (data, b"GET / HTTP/1.1\r\n" + data + b"\r\n\r\n", data + b"\r\n\r\n"):
         try:
-            head = scan_request(scanned, LIMITS)
+            head = SCANNER.request(scanned)
         except Malformed:
             continue
         assert head is None or b"\n" not in b"".join(head.lines) + head.target + head.method
@@ -237,7 +236,7 @@ def test_any_bytes_are_a_head_or_refused(data: bytes) -> None:
     ],
 )
 def test_frames_an_answer(head: bytes, method: bytes, length: int) -> None:
-    scanned = scan_response(head, method, LIMITS)
+    scanned = SCANNER.response(head, method)
     assert scanned is not None
     assert scanned.length == length
 
@@ -259,15 +258,14 @@ def test_frames_an_answer(head: bytes, method: bytes, length: int) -> None:
 )
 def test_a_backend_is_judged_as_strictly(head: bytes) -> None:
     with pytest.raises(Malformed):
-        scan_response(head, b"GET", LIMITS)
+        SCANNER.response(head, b"GET")
 
 
 def test_an_answer_keeps_its_lines_but_for_those_of_one_hop() -> None:
-    head = scan_response(
+    head = SCANNER.response(
         b"HTTP/1.1 200 Very  OK\r\nSet-Cookie: a=1\r\nConnection: x-hop\r\nX-Hop: 1\r\nset-cookie: b=2\r\n"
         b"Keep-Alive: timeout=5\r\nContent-Length: 0\r\n\r\n",
         b"GET",
-        LIMITS,
     )
     assert head is not None
     assert head.status_line == b"HTTP/1.1 200 Very  OK"
