@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from proxy.config.catalogue import WrittenCatalogue
-from proxy.config.record import all_keys, keys_of
+from proxy.config.record import all_keys
 from proxy.config.schema import catalogue_schema, routing_schema
 from proxy.config.written import Written
+from proxy.routing import Reason
+from proxy.routing.plan import RiskCode
 
 ROOT = Path(__file__).parents[4]
 
@@ -27,14 +29,16 @@ def test_the_shipped_schema_is_up_to_date(name: str, schema: dict[str, object]) 
     assert json.loads(file.read_text(encoding="utf-8")) == schema, f"run: banyan schema {name} > {file.name}"
 
 
-def test_every_key_is_documented() -> None:
+def test_every_key_is_documented_and_no_other() -> None:
     text = (ROOT / "docs" / "routing.md").read_text(encoding="utf-8")
-    documented = set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE))
-    declared = {path for path, _ in all_keys(Written)} | {
-        f"routes.{one.name}" for one in keys_of(WrittenCatalogue)
-    }
-    assert {path for path, _ in all_keys(Written)} - documented == set()
-    assert declared
+    documented = set(re.findall(r"^\| `([a-z_.*]+)` \|", text, re.MULTILINE))
+    declared = {path for root in (Written, WrittenCatalogue) for path, _ in all_keys(root)}
+    assert documented == declared
+
+
+def test_every_reason_and_risk_is_documented() -> None:
+    text = (ROOT / "docs" / "routing.md").read_text(encoding="utf-8")
+    assert [code for code in [*Reason, *RiskCode] if f"`{code}`" not in text] == []
 
 
 def test_the_shipped_files_name_their_schemas() -> None:
