@@ -64,9 +64,7 @@ class ValkeyServer:
             f'dir {folder}\nsave ""\nappendonly no\n'
         )
         self.port = port
-        process = KeptProcess(
-            "Valkey", [str(binary), str(settings)], folder, stop_signal=signal.SIGTERM
-        )
+        process = KeptProcess("Valkey", [str(binary), str(settings)], folder, stop_signal=signal.SIGTERM)
         process.wait_until(self._answers)
         return process
 
