@@ -101,7 +101,7 @@ async def _demo(options: Options, console: Console, interruption: _Interruption)
         config = find(options.config, Path.cwd(), Path(spare)).absolute()
         async with running_stack(corpus, config, progress=progress) as stack:
             requests, mix = await asyncio.to_thread(_recordings, corpus)
-            progress(f"ready: the edge is on {stack.edge_url}, its admin port on {stack.admin_url}")
+            progress(f"ready: edge {stack.edge_url}, admin {stack.admin_url}")
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
                 live = Live(stack.edge_url, _short(config), options.seconds)
                 observer = Observer(Admin(session, stack.admin_url), live, config, requests, mix)
@@ -214,6 +214,6 @@ def _notes(live: Live, crowd: Crowd) -> list[str]:
     """What a reader of the report should know."""
     return [
         f"the pauses are those of the recorded journeys, sped up {crowd.speed:.1f} times",
-        f"{MOVING_SHARE:.0%} of the requests go to moving groups, more than in the journeys, to show them",
+        f"{MOVING_SHARE:.0%} of the requests go to moving groups, more than in the journeys",
         *live.events,
     ]

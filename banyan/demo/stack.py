@@ -66,48 +66,21 @@ async def running_stack(
 
     Raises `ProgramError`, `EmbeddedError`, `SampleDatabaseError`, `CorpusError`.
     """
-    now = {"BANYAN_NOW": corpus.recorded_at.isoformat()}
-
-    def environment(settings: Mapping[str, str]) -> dict[str, str]:
-        return clean_environment(environ, settings)
-
+    base = clean_environment(environ, {"BANYAN_NOW": corpus.recorded_at.isoformat()})
     async with AsyncExitStack() as started:
         stops = _Stops()
         started.push_async_callback(stops.run)
         progress("starting the recorded legacy")
-        legacy = Program(
-            "legacy-playback",
-            *("--listen", _ANY_PORT, "--corpus", str(corpus.folder.resolve())),
-            environment=environment({}),
-        )
-        stops.add(legacy.stop)
+        legacy = stops.keep(_legacy(corpus, base))
         valkey = ValkeyServer(progress=progress)
         await _start(valkey, stops)
         postgres = sample_server(corpus.folder, progress=progress)
         await _start(postgres, stops)
         progress("starting the Python services")
-        services = Program(
-            "services",
-            *("--listen", _ANY_PORT),
-            environment=environment(
-                corpus.env
-                | now
-                | {"DATABASE_URL": postgres.url(SAMPLE), "REDIS_URL": valkey.url()}
-                | _release(corpus)
-            ),
-        )
-        stops.add(services.stop)
-        legacy_url = await legacy.says(_URL)
-        python_url = await services.says(_URL)
+        services = stops.keep(_services(corpus, postgres.url(SAMPLE), valkey.url(), base))
+        legacy_url, python_url = await legacy.says(_URL), await services.says(_URL)
         progress("starting the edge")
-        secret = {"SECRET_KEY_BASE": corpus.env["SECRET_KEY_BASE"]} if "SECRET_KEY_BASE" in corpus.env else {}
-        edge = Program(
-            "edge",
-            *("--config", str(config), "--listen", _ANY_PORT, "--admin", _ANY_PORT),
-            *("--access-log", "off", "--drain-seconds", "1"),
-            environment=environment(now | secret | {"LEGACY_URL": legacy_url, "PYTHON_URL": python_url}),
-        )
-        stops.add(edge.stop)
+        edge = stops.keep(_edge(corpus, config, legacy_url, python_url, base))
         yield Stack(
             edge_url=await edge.says(rf"^listening on {_URL}"),
             admin_url=await edge.says(rf"^admin on {_URL}"),
@@ -119,6 +92,29 @@ async def running_stack(
         )
 
 
+def _legacy(corpus: Corpus, base: Mapping[str, str]) -> Program:
+    folder = str(corpus.folder.resolve())
+    return Program("legacy-playback", "--listen", _ANY_PORT, "--corpus", folder, environment=base)
+
+
+def _services(corpus: Corpus, database_url: str, redis_url: str, base: Mapping[str, str]) -> Program:
+    """With the recorded server's settings, so that they have nothing but the recordings to differ from."""
+    stores = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    environment = {**base, **corpus.env, **stores, **_release(corpus)}
+    return Program("services", "--listen", _ANY_PORT, environment=environment)
+
+
+def _edge(corpus: Corpus, config: Path, legacy_url: str, python_url: str, base: Mapping[str, str]) -> Program:
+    """Nothing waits for it to drain long: whoever asked has left before."""
+    secret = {name: value for name, value in corpus.env.items() if name == "SECRET_KEY_BASE"}
+    return Program(
+        "edge",
+        *("--config", str(config), "--listen", _ANY_PORT, "--admin", _ANY_PORT),
+        *("--access-log", "off", "--drain-seconds", "1"),
+        environment={**base, **secret, "LEGACY_URL": legacy_url, "PYTHON_URL": python_url},
+    )
+
+
 class _Stops:
     """What has to be stopped; all at once, since each takes a moment and none needs another to end."""
 
@@ -127,6 +123,10 @@ class _Stops:
 
     def add(self, stop: Callable[[], object]) -> None:
         self._stops.append(stop)
+
+    def keep(self, program: Program) -> Program:
+        self.add(program.stop)
+        return program
 
     async def run(self) -> None:
         await asyncio.gather(*(asyncio.to_thread(stop) for stop in self._stops))

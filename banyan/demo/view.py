@@ -54,18 +54,21 @@ def _table(live: Live, rows: int) -> Table:
 
 
 def _add_moving(table: Table, name: str, group: Group) -> None:
-    """One row for each side; the new side's says the share that is asked for."""
-    sides = list(group.sides) or [""]
-    for index, side in enumerate(sides):
-        figures = group.sides.get(side, Figures())
-        is_last = index == len(sides) - 1
+    """A row for each side: the old one's while it has something to do, the new one's with the share asked for."""
+    old, new = SIDES
+    sides = [side for side in (old, new, *group.sides) if side != old or _is_used(group, old)]
+    for index, side in enumerate(dict.fromkeys(sides)):
         table.add_row(
             Text(name_of(name), "bold") if index == 0 else "",
             side,
-            percent(group.percent or 0.0) if is_last else "",
+            percent(group.percent or 0.0) if side == new else "",
             _seen(group, side),
-            *_figures(figures),
+            *_figures(group.sides.get(side, Figures())),
         )
+
+
+def _is_used(group: Group, side: str) -> bool:
+    return group.percent != 100 or bool(group.sides.get(side, Figures()).requests)
 
 
 def _add_still(table: Table, name: str, group: Group) -> None:

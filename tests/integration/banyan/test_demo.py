@@ -125,7 +125,7 @@ async def test_follows_the_routing_file_and_ends_at_ctrl_c(folder: Path, scratch
     async with demo(folder, scratch, "--report", "report.json") as run:
         found = await run.says(HINT.pattern)
         line, group, before, after = int(found[1]), found[2], found[3], found[4]
-        edge = await run.says(r"the edge is on http://127\.0\.0\.1:(\d+)")
+        edge = await run.says(r"ready: edge http://127\.0\.0\.1:(\d+)")
         await run.says(r"0:02  [\d,]+ answers, 0 differ, 0 edge errors")
         edit(line, before, after)
         await run.says(rf"generation 2: {group}: {before} % → {after} %")
@@ -157,7 +157,7 @@ async def test_can_be_interrupted_while_it_starts(folder: Path, scratch: Path, m
 
 async def test_leaves_no_server_behind_when_it_is_killed(folder: Path, scratch: Path) -> None:
     async with demo(folder, scratch) as run:
-        await run.says("the edge is on")
+        await run.says("ready: edge")
         assert len(servers(scratch)) == 5
         run.process.kill()
         await run.process.wait()

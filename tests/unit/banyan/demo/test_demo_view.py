@@ -36,14 +36,16 @@ def row(lines: list[str], start: str) -> list[str]:
 
 
 def test_a_group_that_moves_shows_both_sides_with_what_is_asked_and_what_is_seen() -> None:
-    lines = screen(live(reads=Group(10, {"legacy": BUSY, "python": FEW})))
+    lines = screen(live(reads=Group(10, {"python": FEW, "legacy": BUSY})))
     at = next(index for index, line in enumerate(lines) if line.startswith("reads"))
     assert lines[at].split() == ["reads", "legacy", "90.0", "%", "9.0", "1.23", "13", "0"]
     assert lines[at + 1].split() == ["python", "10", "%", "10.0", "%", "1.0", "2.00", "3.00", "2"]
 
 
 def test_a_group_that_moves_is_there_even_without_traffic() -> None:
-    assert row(screen(live(reads=Group(1))), "reads") == ["reads", "1", "%", "–", "0.0", "–", "–", "0"]
+    lines = screen(live(reads=Group(1), done=Group(100)))
+    assert row(lines, "reads") == ["reads", "legacy", "–", "0.0", "–", "–", "0"]
+    assert row(lines, "done") == ["done", "python", "100", "%", "–", "0.0", "–", "–", "0"]
 
 
 def test_groups_at_zero_are_shown_with_traffic_only_and_summed_up_where_there_is_no_room() -> None:
