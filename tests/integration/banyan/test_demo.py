@@ -126,7 +126,7 @@ async def test_follows_the_routing_file_and_ends_at_ctrl_c(folder: Path, scratch
         found = await run.says(HINT.pattern)
         line, group, before, after = int(found[1]), found[2], found[3], found[4]
         edge = await run.says(r"ready: edge http://127\.0\.0\.1:(\d+)")
-        await run.says(r"0:02  [\d,]+ answers, 0 differ, 0 edge errors")
+        await run.says(r"0:\d\d  [\d,]+ answers, 0 differ, 0 edge errors")
         edit(line, before, after)
         await run.says(rf"generation 2: {group}: {before} % → {after} %")
         edit(line, after, "300")
