@@ -19,10 +19,10 @@ from dataclasses import dataclass
 
 from proxy.config import notation
 from proxy.config.errors import Code, Findings
+from proxy.config.hidden import note_unreachable
 from proxy.config.kinds import Flag, ListOf, NamedOf, Text, Walk, Whole
 from proxy.config.nodes import START, Scalar, read_nodes
 from proxy.config.record import Record, key
-from proxy.config.resolve import note_unreachable
 from proxy.config.written import CatalogueRow, Repeat
 
 SCHEMA_LINE = "# yaml-language-server: $schema=schemas/routes.schema.json"
@@ -105,7 +105,7 @@ def read_catalogue(data: bytes, findings: Findings) -> tuple[CatalogueRow, ...]:
             continue
         rows.append(row)
         places.append(("routes", number))
-    note_unreachable(rows, places, findings, walk)
+    note_unreachable(rows, places, walk)
 
     return tuple(rows)
 

@@ -68,7 +68,8 @@ def parse(
             catalogue_findings.file = str(place)
             rows = _catalogue(place, findings, catalogue_findings, walk)
         if written.catalogue is None or rows is not None:
-            all_rows, members = resolve(written, rows, walk)
+            complete = not catalogue_findings.found
+            all_rows, members = resolve(written, rows, walk, complete=complete)
             config = WrittenConfig(file, written, all_rows, members)
     found = [*findings.found, *catalogue_findings.found]
     errors = only(found, Severity.ERROR)

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from proxy.config import notation
-from proxy.config.resolve import unreachable
+from proxy.config.hidden import unreachable
 from proxy.config.written import CatalogueRow, Repeat
 
 NOT_JUDGED = "not known to be repeatable"

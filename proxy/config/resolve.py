@@ -8,11 +8,12 @@ never by the order of the groups.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import translate as translate_glob
 
 from proxy.config import notation
-from proxy.config.errors import Code, Findings, did_you_mean
+from proxy.config.errors import Code, did_you_mean
+from proxy.config.hidden import note_unreachable
 from proxy.config.kinds import Path, Walk
 from proxy.config.written import CatalogueRow, Repeat, Written, WrittenGroup
 
@@ -21,19 +22,19 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def resolve(
-    written: Written, catalogue: tuple[CatalogueRow, ...] | None, walk: Walk
+    written: Written, catalogue: tuple[CatalogueRow, ...] | None, walk: Walk, *, complete: bool = True
 ) -> tuple[tuple[CatalogueRow, ...], dict[str, tuple[int, ...]]]:
     """All routes, and which of them each group holds (by index).
 
     `catalogue` is None where the file names none; then the groups' own `METHOD /path` entries are the routes, in the
-    order of the file.
+    order of the file. Where rows of it could not be read (not `complete`), names that it lacks are not remarked.
     """
-    selector = _Selector(catalogue, walk)
+    selector = _Selector(catalogue, walk, complete)
     members = {name: selector.of_group(name, group) for name, group in written.groups.items()}
     rows = selector.rows
     _check_owners(members, rows, walk)
     if catalogue is None:
-        note_unreachable(rows, selector.places, walk.findings, walk)
+        note_unreachable(rows, selector.places, walk)
     for name, group in written.groups.items():
         _check_group(name, group, written, walk)
         _check_members(name, group, [rows[index] for index in members[name]], written, walk)
@@ -45,8 +46,9 @@ def resolve(
 class _Selector:
     """Turns the `routes` of groups into rows."""
 
-    def __init__(self, catalogue: tuple[CatalogueRow, ...] | None, walk: Walk) -> None:
+    def __init__(self, catalogue: tuple[CatalogueRow, ...] | None, walk: Walk, complete: bool) -> None:
         self._walk = walk
+        self._complete = complete
         self._open = catalogue is None
         self._rows: list[CatalogueRow] = list(catalogue or ())
         self._names = list(dict.fromkeys(row.name for row in self._rows))
@@ -58,29 +60,32 @@ class _Selector:
 
     def of_group(self, name: str, group: WrittenGroup) -> list[int]:
         """Indexes of the group's rows, rising."""
-        chosen: dict[int, None] = {}
+        chosen: set[int] = set()
         for number, entry in enumerate(group.routes):
-            chosen.update(dict.fromkeys(self._select(entry, ("groups", name, "routes", number))))
+            chosen.update(self._select(entry, ("groups", name, "routes", number)))
+        left = set(chosen)
         for number, entry in enumerate(group.except_):
             path = ("groups", name, "except", number)
-            for index in self._select(entry, path, define=False):
-                if index not in chosen:
-                    self._note(
-                        Code.UNKNOWN_ROUTE, path, f"{entry} is not among the group's routes", "Remove it."
-                    )
-                    break
-                del chosen[index]
-        if group.routes and not chosen and not self._walk.findings.found:
+            found = self._select(entry, path, define=False)
+            left.difference_update(found)
+            if found and chosen.isdisjoint(found):
+                self._note(Code.UNKNOWN_ROUTE, path, f"{entry} is not among the group's routes", "Remove it.")
+        if chosen and not left:
             self._note(
                 Code.EMPTY_GROUP,
                 ("groups", name),
                 f"group {name} holds no route: `except` takes all of them out",
                 "Remove the group, or some of its `except`.",
             )
-        return sorted(chosen)
+        return sorted(left)
 
     def _note(self, code: Code, path: Path, message: str, remedy: str) -> None:
         self._walk.findings.add(code, self._walk.place(path), message, remedy)
+
+    def _missing(self, code: Code, path: Path, message: str, remedy: str) -> None:
+        """Note that the catalogue lacks something, unless it was lost with a row that could not be read."""
+        if self._complete:
+            self._note(code, path, message, remedy)
 
     def _select(self, entry: str, path: Path, *, define: bool = True) -> Sequence[int]:
         literal = _LITERAL.fullmatch(entry)
@@ -96,115 +101,56 @@ class _Selector:
             return ()
         if any(sign in entry for sign in "*?["):
             fits = re.compile(translate_glob(entry)).match
+            code, message = Code.EMPTY_GLOB, f"no route's name fits {entry}"
             found = [index for index, row in enumerate(self._rows) if fits(row.name)]
-            if not found:
-                self._note(
-                    Code.EMPTY_GLOB,
-                    path,
-                    f"no route's name fits {entry}",
-                    did_you_mean(entry, self._names, "`banyan explain` shows the names of routes."),
-                )
-            return found
-        found = [index for index, row in enumerate(self._rows) if row.name == entry]
+        else:
+            code, message = Code.UNKNOWN_ROUTE, f"the catalogue has no route named {entry}"
+            found = [index for index, row in enumerate(self._rows) if row.name == entry]
         if not found:
-            self._note(
-                Code.UNKNOWN_ROUTE,
-                path,
-                f"the catalogue has no route named {entry}",
-                did_you_mean(entry, self._names, "`banyan explain` shows the names of routes."),
-            )
+            remedy = did_you_mean(entry, self._names, "Look its name up in the catalogue.")
+            self._missing(code, path, message, remedy)
         return found
 
-    def _literal(self, method: str, path_text: str, path: Path, define: bool) -> Sequence[int]:
+    def _literal(self, method: str, text: str, path: Path, define: bool) -> Sequence[int]:
         methods = () if method == "ANY" else tuple(dict.fromkeys(method.split("|")))
         try:
-            pattern = notation.parse(path_text)
+            pattern = notation.parse(text)
         except notation.NotationError as error:
             self._note(Code.BAD_PATH, path, str(error), "Write the path as `rails routes` prints it.")
             return ()
-        wanted = pattern.without_format
+        wanted = pattern.without_format.rstrip("/")
         found = [
             index
             for index, row in enumerate(self._rows)
-            if row.path.removesuffix("(.:format)").rstrip("/") == wanted.rstrip("/")
+            if _without_format(row.path) == wanted
             and (row.methods == methods or (methods and set(methods) <= set(row.methods)))
         ]
-        if found or not (self._open and define):
-            if not found:
-                paths = [f"{row.method} {row.path.removesuffix('(.:format)')}" for row in self._rows]
-                self._note(
-                    Code.UNKNOWN_ROUTE,
-                    path,
-                    f"the catalogue has no route {method} {path_text}",
-                    did_you_mean(f"{method} {wanted}", paths, "Write it as the catalogue does."),
-                )
-            return found
-        repeat = Repeat.SAFE if set(methods) <= _SAFE_METHODS and methods else Repeat.UNSAFE
-        why = "" if repeat is Repeat.SAFE else "not known to be repeatable"
-        self._rows.append(CatalogueRow(methods, pattern.path, f"{method} {pattern.path}", repeat, why))
-        self.places.append(path)
-        return [len(self._rows) - 1]
+        if not found and self._open and define:
+            return [self._define(methods, pattern.path, path)]
+        if not found:
+            known = [f"{row.method} {_without_format(row.path)}" for row in self._rows]
+            remedy = did_you_mean(f"{method} {wanted}", known, "Write it as the catalogue does.")
+            self._missing(Code.UNKNOWN_ROUTE, path, f"the catalogue has no route {method} {text}", remedy)
+        return found
 
-
-def note_unreachable(
-    rows: Sequence[CatalogueRow], places: Sequence[Path], findings: Findings, walk: Walk
-) -> None:
-    """Note every route that routes before it hide entirely."""
-    for index, hidden_by in unreachable(rows):
-        row, first = rows[index], rows[hidden_by]
-        findings.add(
-            Code.UNREACHABLE_ROUTE,
-            walk.place(places[index]),
-            f"{row.method} {row.path} can never match: {first.method} {first.path} stands before it",
-            "Remove it, or move it up to where Rails has it.",
+    def _define(self, methods: tuple[str, ...], text: str, path: Path) -> int:
+        """A route of the group's own, where there is no catalogue."""
+        safe = bool(methods) and _SAFE_METHODS.issuperset(methods)
+        self._rows.append(
+            CatalogueRow(
+                methods,
+                text,
+                f"{'|'.join(methods) or 'ANY'} {text}",
+                Repeat.SAFE if safe else Repeat.UNSAFE,
+                "" if safe else "not known to be repeatable",
+            )
         )
+        self.places.append(path)
+        return len(self._rows) - 1
 
 
-def unreachable(rows: Sequence[CatalogueRow]) -> Iterable[tuple[int, int]]:
-    """Indexes of routes that routes before them hide entirely, each with the (last) route that hides it.
-
-    A route is hidden when, for each of its methods, every shape of its path is covered by a shape of an earlier one.
-    Routes with constraints or engines hide only their exact likes: what their expressions match is not compared.
-    """
-    seen: list[tuple[int, frozenset[str], tuple[notation.Shape, ...]]] = []
-    exact: dict[tuple[str, str, str], int] = {}
-    for index, row in enumerate(rows):
-        pattern = notation.parse(row.path, row.constraints, mount=row.mount)
-        methods = row.methods or ("",)
-        shapes = pattern.shapes()
-        hider = -1
-        for method in methods:
-            marks = (method, pattern.path, repr(sorted(row.constraints.items())))
-            covers = [exact[marks]] if marks in exact else []
-            if not covers and shapes is not None:
-                covers = _covering(shapes, method, seen)
-            if not covers:
-                hider = -1
-                break
-            hider = max(hider, *covers)
-        else:
-            yield index, hider
-        for method in methods:
-            exact.setdefault((method, pattern.path, repr(sorted(row.constraints.items()))), index)
-        if shapes is not None:
-            seen.append((index, frozenset(row.methods), shapes))
-
-
-def _covering(
-    shapes: tuple[notation.Shape, ...],
-    method: str,
-    seen: Sequence[tuple[int, frozenset[str], tuple[notation.Shape, ...]]],
-) -> list[int]:
-    """For each shape the first earlier route that covers it; empty where one is not covered."""
-    found = []
-    for shape in shapes:
-        for index, methods, earlier in seen:
-            if (not methods or method in methods) and any(one.covers(shape) for one in earlier):
-                found.append(index)
-                break
-        else:
-            return []
-    return found
+def _without_format(path: str) -> str:
+    return path.removesuffix("(.:format)").rstrip("/")
 
 
 def _check_owners(members: Mapping[str, list[int]], rows: Sequence[CatalogueRow], walk: Walk) -> None:

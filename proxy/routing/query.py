@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
 
 _SEPARATOR = re.compile(r"[&;]")
+_ENCODED_NAME = re.compile(r"(?:\A|[&;])[^=&;%]*%")
 _PART = re.compile(r"[^\[\]]+")
 
 
@@ -45,8 +46,8 @@ def value_of(query: str, names: Sequence[str]) -> str | None:
 
 
 def _may_hold(query: str, names: Sequence[str]) -> bool:
-    """False where none of `names` can be in `query`: nothing is encoded, and none is there literally."""
-    if "%" in query:
+    """False where none of `names` can be in `query`: no name is encoded, and none is there literally."""
+    if "%" in query and _ENCODED_NAME.search(query):
         return True
     for name in names:  # noqa: SIM110 - a generator costs more than the search
         if name in query:

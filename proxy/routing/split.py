@@ -68,6 +68,9 @@ METHOD_OVERRIDE = frozenset(header_spellings("X-HTTP-Method-Override"))
 """The header by which Rack lets a POST name another method, in every spelling that Puma takes for it."""
 
 
+_SHARE = Reason.SHARE  # looked up once: members of an enumeration are found through a descriptor each time
+
+
 def decide(
     table: Table,
     route: Route,
@@ -94,7 +97,7 @@ def decide(
         return _answer(table, table.legacy, reason, None, visitor)
     if group.threshold == 0 and not group.pins:
         # The outcome is known, and most of a young configuration looks like this.
-        return _answer(table, group.from_backend, Reason.KILL if group.kill else Reason.SHARE, group, visitor)
+        return _answer(table, group.from_backend, Reason.KILL if group.kill else _SHARE, group, visitor)
     stays = _stays(table, route, group, method, path, headers, visitor)
     if stays is not None:
         return _answer(table, group.from_backend, stays, group, visitor)
@@ -105,14 +108,14 @@ def decide(
                 return _answer(table, pinned, Reason.PIN, group, visitor)
             return _answer(table, group.from_backend, Reason.UNHEALTHY, group, visitor)
     if group.threshold == 0:
-        return _answer(table, group.from_backend, Reason.SHARE, group, visitor)
+        return _answer(table, group.from_backend, _SHARE, group, visitor)
     bucket = None
     if group.threshold < BUCKETS:
         bucket = visitor.bucket(group.sticky, group.sticky_header)
         if bucket >= group.threshold:
-            return _answer(table, group.from_backend, Reason.SHARE, group, visitor, bucket)
+            return _answer(table, group.from_backend, _SHARE, group, visitor, bucket)
     if available[group.to_backend]:
-        return _answer(table, group.to_backend, Reason.SHARE, group, visitor, bucket)
+        return _answer(table, group.to_backend, _SHARE, group, visitor, bucket)
     return _answer(table, group.from_backend, Reason.UNHEALTHY, group, visitor, bucket)
 
 

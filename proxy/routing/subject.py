@@ -27,16 +27,16 @@ from railscompat.session import REMEMBER_COOKIE, SESSION_COOKIE, keys_of, rememb
 BUCKET_COOKIE = b"banyan_bucket"
 """The edge's own cookie: 32 hexadecimal digits."""
 
-_REMEMBER = REMEMBER_COOKIE.encode()
+_REMEMBER_WANTED = REMEMBER_COOKIE.encode() + b"="
+_OWN_WANTED = BUCKET_COOKIE + b"="
 _HEX = b"0123456789abcdef"
 
 
-def cookie_value(header: bytes, name: bytes) -> bytes | None:
-    """The first cookie called `name` in a raw Cookie header, as Rack finds it; None without.
+def cookie_value(header: bytes, wanted: bytes) -> bytes | None:
+    """The value of the first cookie `wanted` (its name and `=`) in a raw Cookie header, as Rack finds it; None without.
 
     Source: Rack::Utils.parse_cookies_header (pairs are separated by `;` and spaces, the first of a name counts).
     """
-    wanted = name + b"="
     at = header.find(wanted)
     while at > 0 and header[at - 2 : at] != b"; ":
         before = header[:at].rstrip(b" ")
@@ -98,7 +98,7 @@ class SubjectReader:
         self._now = now
         self._randomness = randomness
         self._session_name = session_cookie
-        self._session_bytes = session_cookie.encode()
+        self._session_wanted = session_cookie.encode() + b"="
         self._encrypted = None if secret_key_base is None else EncryptedCookies(secret_key_base)
         self._signed = None if secret_key_base is None else SignedCookies(secret_key_base)
         self._sessions: dict[bytes, Session] = {}
@@ -108,7 +108,7 @@ class SubjectReader:
         """The Rails session in a raw Cookie header; an empty one where there is none that can be read."""
         if self._encrypted is None:
             return NO_SESSION
-        value = cookie_value(cookies, self._session_bytes)
+        value = cookie_value(cookies, self._session_wanted)
         if not value:
             return NO_SESSION
         session = self._sessions.get(value)
@@ -131,7 +131,7 @@ class SubjectReader:
 
     def remembered(self, cookies: bytes) -> bytes | None:
         """The subject of the user whom a valid remember-me cookie names."""
-        value = None if self._signed is None else cookie_value(cookies, _REMEMBER)
+        value = None if self._signed is None else cookie_value(cookies, _REMEMBER_WANTED)
         if not value or self._signed is None:
             return None
         try:
@@ -143,7 +143,7 @@ class SubjectReader:
 
     def own(self, cookies: bytes) -> bytes | None:
         """The value of the edge's own cookie, if it has the form of one."""
-        value = cookie_value(cookies, BUCKET_COOKIE)
+        value = cookie_value(cookies, _OWN_WANTED)
         return value if value is not None and len(value) == 32 and not value.strip(_HEX) else None
 
     def mint(self) -> bytes:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from proxy.config.catalogue import read_catalogue, scalar, write_catalogue
 from proxy.config.errors import Findings
+from proxy.config.hidden import unreachable
 from proxy.config.nodes import Mapping, read_nodes
-from proxy.config.resolve import unreachable
 from proxy.config.written import CatalogueRow, Repeat
 
 

@@ -116,6 +116,13 @@ def test_routes_are_chosen_by_name_glob_or_method_and_path(
     assert [config.rows[index].name for index in config.members["g"]] == names
 
 
+def test_except_may_name_more_than_the_group_holds(tmp_path: Path) -> None:
+    text = WITH_CATALOGUE + 'groups: {g: {routes: [tags#index, tags#show], except: ["tags#s*", %s]}}\n'
+    config = usable(tmp_path, text % '"*#show"', CATALOGUE.replace("web/health", "web/x#show"))
+    assert len(config.members["g"]) == 1
+    assert codes(load_text(tmp_path, text % "tags#create", CATALOGUE)) == ["unknown-route"]
+
+
 def test_a_literal_that_the_catalogue_lacks_is_an_error_with_a_suggestion(tmp_path: Path) -> None:
     loaded = load_text(tmp_path, WITH_CATALOGUE + "groups: {g: {routes: [GET /api/v1/tag/:id]}}\n", CATALOGUE)
     assert codes(loaded) == ["unknown-route"]
@@ -154,7 +161,9 @@ def test_unset_variables_need_not_matter(tmp_path: Path) -> None:
 
 def test_findings_of_the_catalogue_name_the_catalogue(tmp_path: Path) -> None:
     loaded = load_text(
-        tmp_path, WITH_CATALOGUE, CATALOGUE.replace("tags#show", "tags show").replace("/up", "up(")
+        tmp_path,
+        WITH_CATALOGUE + "groups: {g: {routes: [tags#show]}}\n",
+        CATALOGUE.replace("tags#show", "tags show").replace("/up", "up("),
     )
     assert [(Path(one.file).name, one.line, one.code) for one in loaded.errors] == [
         ("routes.yaml", 5, "bad-value"),

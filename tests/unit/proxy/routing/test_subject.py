@@ -30,7 +30,7 @@ _PIECES = st.sampled_from(
 @given(st.lists(_PIECES, max_size=12).map(b"".join))
 def test_cookies_are_found_as_rack_finds_them(header: bytes) -> None:
     for name in (b"a", b"ab"):
-        assert cookie_value(header, name) == rack(header, name)
+        assert cookie_value(header, name + b"=") == rack(header, name)
 
 
 @given(st.binary(max_size=200))
