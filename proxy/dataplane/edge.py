@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import re
 import socket
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -73,8 +74,8 @@ class Edge:
         id_prefix: str,
     ) -> None:
         self.loop = loop
-        self.now: Callable[[], float] = loop.time
-        self.wheel = Wheel(loop.time)
+        self.now: Callable[[], float] = time.monotonic  # the loop's own clock may count whole milliseconds
+        self.wheel = Wheel(self.now)
         self.recorder = Recorder()
         self.connections: set[ClientConnection | Closing] = set()
         self.draining = False
@@ -87,7 +88,7 @@ class Edge:
         self._retired: list[Pool] = []
         self._servers: list[tuple[asyncio.Server, socket.socket]] = []
         self._warned_of_forwarding = False
-        self.generation = Generation(table, [Pool(backend, loop) for backend in table.backends])
+        self.generation = Generation(table, [Pool(backend, loop, self.now) for backend in table.backends])
         self._tick: asyncio.TimerHandle = loop.call_later(TICK, self._sweep)
 
     @property
@@ -107,7 +108,7 @@ class Edge:
             if pool is not None and pool.serves(backend):
                 del before[backend.name]
             else:
-                pool = Pool(backend, self.loop)
+                pool = Pool(backend, self.loop, self.now)
             pools.append(pool)
         for pool in before.values():
             pool.retire()

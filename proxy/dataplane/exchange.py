@@ -42,7 +42,7 @@ FAILURES: Final = {
 class Exchange:
     """A request on its way. Made when its head is complete, accounted for exactly once when it ends.
 
-    It keeps the generation it was decided under. Times are seconds of the loop's clock.
+    It keeps the generation it was decided under. Times are seconds of the edge's clock.
     `unsent`: what must still be written to the backend once there is a connection.
     """
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from proxy.dataplane.upstream import UpstreamConnection
@@ -28,11 +29,12 @@ _REST: Final = 1.0
 class Pool:
     """Connections to `backend`. `available`: some address is up and did not refuse a moment ago."""
 
-    def __init__(self, backend: Backend, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, backend: Backend, loop: asyncio.AbstractEventLoop, now: Callable[[], float]) -> None:
         self.backend = backend
         self.available = True
         self._up = [True] * len(backend.addresses)
         self._loop = loop
+        self._now = now
         self._idle: list[UpstreamConnection] = []
         self._all: set[UpstreamConnection] = set()
         self._waiting: deque[Exchange] = deque()
@@ -69,7 +71,7 @@ class Pool:
             self._judge()
 
     def _judge(self) -> None:
-        now = self._loop.time()
+        now = self._now()
         self.available = any(
             up and rest <= now for up, rest in zip(self._up, self._resting_until, strict=True)
         )
@@ -91,9 +93,7 @@ class Pool:
     def _take_idle(self, exchange: Exchange) -> UpstreamConnection | None:
         if not self._idle:
             return None
-        oldest = self._loop.time() - self.backend.pool.idle * (
-            1.0 if exchange.may_be_repeated() else _SURE_PART
-        )
+        oldest = self._now() - self.backend.pool.idle * (1.0 if exchange.may_be_repeated() else _SURE_PART)
         connection = self._idle[-1]
         if connection.idle_since < oldest:
             return None  # the others are older still
@@ -114,7 +114,7 @@ class Pool:
         if self._retired or len(self._idle) >= self.backend.pool.max_idle:
             connection.transport.close()
             return
-        connection.idle_since = self._loop.time()
+        connection.idle_since = self._now()
         self._idle.append(connection)
 
     def lost(self, connection: UpstreamConnection) -> None:
@@ -140,7 +140,7 @@ class Pool:
             except OSError as error:
                 if isinstance(error, TimeoutError):
                     failure = "backend_connect_timeout"
-                self._resting_until[address] = self._loop.time() + _REST
+                self._resting_until[address] = self._now() + _REST
                 self._judge()
                 continue
             if self._resting_until[address]:
@@ -166,7 +166,7 @@ class Pool:
         """All addresses: in turn, those that are up and rested first."""
         count = len(self._up)
         self._turn = (self._turn + 1) % count
-        now = self._loop.time()
+        now = self._now()
         turns = [(self._turn + step) % count for step in range(count)]
         return sorted(turns, key=lambda at: (not self._up[at], self._resting_until[at] > now))
 
@@ -174,7 +174,7 @@ class Pool:
         """Close what was idle too long, let rested addresses try again. To be called every second or oftener."""
         if not self.available:
             self._judge()
-        oldest = self._loop.time() - self.backend.pool.idle
+        oldest = self._now() - self.backend.pool.idle
         stale = 0
         while stale < len(self._idle) and self._idle[stale].idle_since < oldest:
             self._idle[stale].transport.close()

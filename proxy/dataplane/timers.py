@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Deadlines of many connections by one periodic sweep.
 
-Each watched object has a `deadline` (seconds of the loop's clock). Moving it later costs one attribute write: the
+Each watched object has a `deadline` (seconds of `now`). Moving it later costs one attribute write: the
 wheel looks again when the slot it stands in comes up. So each object is touched about once per time-out, however
 busy it is, and idle ones cost nothing in between.
 """

@@ -53,7 +53,13 @@ def test_an_operators_first_hour(tmp_path: Path) -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), str(commands), os.environ["PATH"]])
     environ = {"PATH": path, "HOME": str(tmp_path), "PYTHONPATH": str(tree)}
     done = subprocess.run(
-        ["bash", "-c", script], cwd=tree, env=environ, capture_output=True, text=True, timeout=120, check=False
+        ["bash", "-c", script],
+        cwd=tree,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     said = done.stdout
