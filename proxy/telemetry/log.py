@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import os
 import select
+import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Final, Literal, TextIO
 
@@ -36,6 +37,7 @@ class AccessLog:
         self._stamp = ""
         self._descriptor = -1
         self._poll = select.poll()
+        self._is_file = False
         self.lost = 0
         self.on = target != "off"
         self.reopen()
@@ -83,17 +85,14 @@ class AccessLog:
         """Write what was noted. A full disk, or a pipe that nobody reads, loses lines and never holds up a request."""
         if not self._lines:
             return
-        data = "".join(self._lines).encode()
-        count = len(self._lines)
-        self._lines.clear()
+        lines, self._lines = self._lines, []
         try:
-            for at in range(0, len(data), select.PIPE_BUF):
-                # A pipe that is ready takes PIPE_BUF bytes without blocking; a file is always ready.
+            for block in [lines] if self._is_file else _blocks(lines):
                 if not self._poll.poll(0):
                     raise BlockingIOError
-                os.write(self._descriptor, data[at : at + select.PIPE_BUF])
+                os.write(self._descriptor, "".join(block).encode())
         except OSError:
-            self.lost += count
+            self.lost += len(lines)
 
     def reopen(self) -> None:
         """Open the file anew (SIGUSR1, after the old one was moved away)."""
@@ -111,8 +110,24 @@ class AccessLog:
         self._watch()
 
     def _watch(self) -> None:
+        self._is_file = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
         self._poll = select.poll()
         self._poll.register(self._descriptor, select.POLLOUT)
+
+
+def _blocks(lines: list[str]) -> Iterator[list[str]]:
+    """Whole lines, at most PIPE_BUF bytes at once: a ready pipe takes so much without blocking, and in one piece,
+    so that the lines of several workers do not mix. (A file opened to append takes any number.)"""
+    block: list[str] = []
+    size = 0
+    for line in lines:
+        if block and size + len(line) > select.PIPE_BUF:
+            yield block
+            block, size = [], 0
+        block.append(line)
+        size += len(line)
+    if block:
+        yield block
 
 
 def configure_events(form: Format, stream: TextIO = sys.stderr) -> None:
