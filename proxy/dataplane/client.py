@@ -310,14 +310,17 @@ class ClientConnection(asyncio.Protocol):
         exchange = self.exchange
         if exchange is None:
             return
-        if code in _NEVER_SENT and not exchange.retried:
-            other = self._edge.fallback(exchange)
-            if other is not None:
-                exchange.retried = True
-                exchange.backend = other
-                exchange.pool.acquire(exchange)
-                return
-        self._fail(code)
+        if code not in _NEVER_SENT or not self.divert():
+            self._fail(code)
+
+    def divert(self) -> bool:
+        """Send the exchange, of which nothing has left the edge, to the side it came from, if that is another."""
+        exchange = self.exchange
+        if exchange is None or exchange.retried or not self._edge.fall_back(exchange):
+            return False
+        self._wait(_QUEUE, exchange.pool.backend.pool.wait)
+        exchange.pool.acquire(exchange)
+        return True
 
     def switch(self, head: ResponseHead, upstream: asyncio.Transport, early: bytes) -> None:
         """The backend agreed to speak WebSocket: from here on it is a tunnel."""
@@ -433,7 +436,7 @@ class ClientConnection(asyncio.Protocol):
         upstream = exchange.upstream
         if upstream is not None:
             exchange.upstream = None
-            upstream.abandon()
+            upstream.abandon(at_fault=code in _TOO_SLOW)
         else:
             exchange.pool.give_up(exchange)
         self._edge.account(exchange)
@@ -473,4 +476,6 @@ class ClientConnection(asyncio.Protocol):
 
 # Nothing of the request has left the edge when these happen: it may go elsewhere whatever its method.
 _NEVER_SENT: Final = frozenset({"backend_unreachable", "backend_connect_timeout"})
+# The backend's fault, where it had not answered yet.
+_TOO_SLOW: Final = frozenset({"backend_first_byte_timeout", "backend_stream_timeout", "backend_total_timeout"})
 _NOT_CONNECTED: Final = asyncio.Transport()

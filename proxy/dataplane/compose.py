@@ -16,47 +16,45 @@ BUCKET_COOKIE: Final = b"banyan_bucket"
 _BUCKET_SECONDS: Final = 365 * 86_400
 
 
-def request_bytes(
-    head: RequestHead, *, authority: bytes, forwarding: tuple[bytes, ...], request_id: bytes
-) -> bytes:
+def request_bytes(head: RequestHead, *, authority: bytes, forwarding: bytes, request_id: bytes) -> bytes:
     """The request's head for a backend: raw target, raw lines, what the edge adds behind them.
 
-    `authority`: Host where the client (HTTP/1.0) sent none.
+    `authority`: Host where the client (HTTP/1.0) sent none. `forwarding`: lines that tell of the client.
     """
-    lines = [head.method + b" " + head.target + b" HTTP/1.1"]
-    if not head.host:
-        lines.append(b"Host: " + authority)
-    lines += head.lines
+    hop = b""
     if head.upgrade:
-        lines.append(b"Connection: Upgrade")
-        lines.append(b"Upgrade: websocket")
+        hop = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
     elif head.length == CHUNKED:
-        lines.append(b"Transfer-Encoding: chunked")
-    lines += forwarding
-    lines.append(b"X-Request-Id: " + request_id)
-    lines.append(b"\r\n")
-    return b"\r\n".join(lines)
+        hop = b"Transfer-Encoding: chunked\r\n"
+    host = b"" if head.host else b"Host: " + authority + b"\r\n"
+    return b"%b %b HTTP/1.1\r\n%b%b%b%bX-Request-Id: %b\r\n\r\n" % (
+        head.method,
+        head.target,
+        host,
+        head.block,
+        hop,
+        forwarding,
+        request_id,
+    )
 
 
 def response_bytes(head: ResponseHead, *, chunked: bool, connection: bytes, cookie: bytes | None) -> bytes:
     """The answer's head for the client. `connection`: value of Connection, empty for none."""
-    lines = [head.status_line]
-    lines += head.lines
+    out = head.status_line + b"\r\n" + head.block
     if cookie is not None:
-        lines.append(cookie)
+        out += cookie
     if chunked:
-        lines.append(b"Transfer-Encoding: chunked")
+        out += b"Transfer-Encoding: chunked\r\n"
     if connection:
-        lines.append(b"Connection: " + connection)
-    if head.upgrade and head.status == 101:
-        lines.append(b"Upgrade: " + head.upgrade)
-    lines.append(b"\r\n")
-    return b"\r\n".join(lines)
+        out += b"Connection: " + connection + b"\r\n"
+        if head.status == 101:
+            out += b"Upgrade: " + head.upgrade + b"\r\n"
+    return out + b"\r\n"
 
 
 def bucket_cookie(value: bytes, secure: bool) -> bytes:
     """The Set-Cookie line of the edge's own cookie."""
-    return b"Set-Cookie: %b=%b; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%b" % (
+    return b"Set-Cookie: %b=%b; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%b\r\n" % (
         BUCKET_COOKIE,
         value,
         _BUCKET_SECONDS,

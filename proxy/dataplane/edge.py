@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import structlog
 
 from proxy.dataplane import compose
@@ -22,7 +23,7 @@ from proxy.dataplane.scan import Scanner
 from proxy.dataplane.timers import TICK, Wheel
 from proxy.dataplane.tunnel import Tunnels
 from proxy.model import HeadLimits
-from proxy.routing.split import Decision, decide, headers_looked_at
+from proxy.routing.split import Decision, Reason, decide, headers_looked_at
 from proxy.telemetry.metrics import Recorder, Snapshot, series
 
 if TYPE_CHECKING:
@@ -148,12 +149,19 @@ class Edge:
         self._ids += 1
         return b"%b%08x" % (self._id_prefix, self._ids)
 
-    def fallback(self, exchange: Exchange) -> int | None:
-        """Where a request goes whose backend could not be reached: to the side it came from, if that is another."""
+    def fall_back(self, exchange: Exchange) -> bool:
+        """Decide a request anew whose backend cannot be reached: for the side it came from. False: it is there."""
         group = exchange.route.group
         if group is None or group.from_backend == exchange.backend:
-            return None
-        return group.from_backend
+            return False
+        exchange.pool.give_up(exchange)
+        exchange.retried = True
+        exchange.backend = group.from_backend
+        side = exchange.generation.table.backends[group.from_backend].name
+        exchange.decision = msgspec.structs.replace(
+            exchange.decision, side=side, backend=group.from_backend, reason=Reason.UNHEALTHY
+        )
+        return True
 
     def own_cookie(self, exchange: Exchange, answer: ResponseHead) -> bytes | None:
         """The line that sets the edge's own cookie; None where there is nothing to set, or the answer is for all."""

@@ -52,33 +52,34 @@ def client_address(peer: str, trusted: bool, forwarding: Mapping[bytes, bytes], 
 
 def forwarding_lines(
     peer: str, trusted: bool, scheme: bytes, host: bytes, forwarding: Mapping[bytes, bytes]
-) -> tuple[bytes, ...]:
+) -> bytes:
     """The header lines that tell the backend of the client: `peer` is the address of the connection,
     `scheme` what it came by (http, https), `host` the request's host, `forwarding` what the request said itself.
     """
     address = peer.encode("latin-1", "replace")
-    element = b"for=%b;host=%b;proto=%b" % (_node(address), _quoted(host), scheme)
-    if not trusted:
-        return (
-            b"X-Forwarded-For: " + address,
-            b"X-Forwarded-Proto: " + scheme,
-            b"X-Forwarded-Host: " + host,
-            b"Forwarded: " + element,
-        )
-    said = forwarding.get
-    before = said(b"x-forwarded-for")
-    chain = said(b"forwarded")
-    lines = [
-        b"X-Forwarded-For: " + (before + b", " + address if before else address),
-        b"X-Forwarded-Proto: " + (said(b"x-forwarded-proto") or scheme),
-        b"X-Forwarded-Host: " + (said(b"x-forwarded-host") or host),
-        b"Forwarded: " + (chain + b", " + element if chain else element),
-    ]
-    for name in _PASSED_ON:
-        value = said(name)
-        if value is not None:
-            lines.append(name.title() + b": " + value)
-    return tuple(lines)
+    proto = scheme
+    named = host
+    chain = b"for=%b;host=%b;proto=%b" % (_node(address), _quoted(host), scheme)
+    more = b""
+    if trusted:
+        said = forwarding.get
+        if before := said(b"x-forwarded-for"):
+            address = before + b", " + address
+        proto = said(b"x-forwarded-proto") or scheme
+        named = said(b"x-forwarded-host") or host
+        if before := said(b"forwarded"):
+            chain = before + b", " + chain
+        for name in _PASSED_ON:
+            value = said(name)
+            if value is not None:
+                more += name.title() + b": " + value + b"\r\n"
+    return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nForwarded: %b\r\n%b" % (
+        address,
+        proto,
+        named,
+        chain,
+        more,
+    )
 
 
 def _node(address: bytes) -> bytes:

@@ -12,13 +12,14 @@ UNTIL_CLOSE: Final = -2
 class RequestHead:
     """One request's head.
 
-    `lines` are the header lines to forward, raw and in order, without those of one hop and what speaks of the
-    client's address (`forwarding`: name → value as sent). `fields` maps every lower-case name to its first value
-    (cookies joined). `length`: bytes of the body, -1 chunked.
-    `size`: bytes of the head including its blank line.
+    `block`: the header lines to forward, raw and in order, each with its CRLF, without those of one hop and what
+    speaks of the client's address (`forwarding`: lower-case name → value as sent). `fields`: lower-case name → first
+    value of the noted headers and of those that mean something to the edge (cookies joined). `length`: bytes of the
+    body, -1 chunked. `size`: bytes of the head including its blank line.
     """
 
     __slots__ = (
+        "block",
         "connection",
         "encoding",
         "expects_continue",
@@ -27,7 +28,6 @@ class RequestHead:
         "host",
         "keep_alive",
         "length",
-        "lines",
         "method",
         "minor",
         "path",
@@ -43,7 +43,7 @@ class RequestHead:
         self.minor = minor
         self.size = size
         self.path, _, self.query = target.partition(b"?")
-        self.lines: list[bytes] = []
+        self.block = b""
         self.fields: dict[bytes, bytes] = {}
         self.forwarding: dict[bytes, bytes] = {}
         self.host = b""
@@ -59,12 +59,12 @@ class ResponseHead:
     """One response's head. `length`: bytes of the body, -1 chunked, -2 until the connection closes."""
 
     __slots__ = (
+        "block",
         "connection",
         "encoding",
         "fields",
         "keep_alive",
         "length",
-        "lines",
         "minor",
         "size",
         "status",
@@ -77,7 +77,7 @@ class ResponseHead:
         self.status = status
         self.minor = minor
         self.size = size
-        self.lines: list[bytes] = []
+        self.block = b""
         self.fields: dict[bytes, bytes] = {}
         self.connection = b""
         self.encoding = b""

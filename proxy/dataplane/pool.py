@@ -4,6 +4,9 @@
 An exchange takes an idle connection that cannot be stale, else waits in line while a new one is made (whichever
 comes first serves the first in line). Idle ones are kept well below the time after which Puma hangs up (20 s);
 what may not be repeated takes only one that was used a moment ago.
+
+Of several addresses those take turns that are up and whose circuit is closed; without any such the pool is not
+`available`, and requests that have another side go there. What has none is tried all the same.
 """
 
 from __future__ import annotations
@@ -13,6 +16,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
+from proxy.dataplane.breaker import Circuit, State
 from proxy.dataplane.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
@@ -22,16 +28,22 @@ if TYPE_CHECKING:
 # A request that may not be repeated takes a pooled connection only if it was idle for less than this part of the
 # idle time: a backend that is about to hang up has then several seconds to do so unharmed.
 _SURE_PART: Final = 0.5
-# An address that refused is left alone for so long (seconds), while others are there.
-_REST: Final = 1.0
+
+log = structlog.get_logger()
 
 
 class Pool:
-    """Connections to `backend`. `available`: some address is up and did not refuse a moment ago."""
+    """Connections to `backend`. `available`: some address is up and its circuit admits requests.
+
+    `opened` counts how often a circuit opened.
+    """
 
     def __init__(self, backend: Backend, loop: asyncio.AbstractEventLoop, now: Callable[[], float]) -> None:
         self.backend = backend
         self.available = True
+        self.opened = 0
+        patience = backend.timeouts.connect + backend.timeouts.first_byte
+        self.circuits = [Circuit(backend.breaker, patience) for _ in backend.addresses]
         self._up = [True] * len(backend.addresses)
         self._loop = loop
         self._now = now
@@ -39,7 +51,6 @@ class Pool:
         self._all: set[UpstreamConnection] = set()
         self._waiting: deque[Exchange] = deque()
         self._connecting: set[asyncio.Task[None]] = set()
-        self._resting_until = [0.0] * len(backend.addresses)
         self._turn = 0
         self._retired = False
         self.authority = backend.addresses[0].authority.encode()
@@ -47,9 +58,10 @@ class Pool:
     def serves(self, backend: Backend) -> bool:
         """Whether it can go on for `backend`, a later generation's."""
         mine = self.backend
-        return (backend.addresses, backend.timeouts, backend.pool) == (
+        return (backend.addresses, backend.timeouts, backend.breaker, backend.pool) == (
             mine.addresses,
             mine.timeouts,
+            mine.breaker,
             mine.pool,
         )
 
@@ -73,8 +85,51 @@ class Pool:
     def _judge(self) -> None:
         now = self._now()
         self.available = any(
-            up and rest <= now for up, rest in zip(self._up, self._resting_until, strict=True)
+            up and circuit.admits(now) for up, circuit in zip(self._up, self.circuits, strict=True)
         )
+
+    # -- what is learnt of an address -------------------------------------------------------------------------
+
+    def sent(self, address: int) -> None:
+        """A request is on its way to an address that failed lately."""
+        self.circuits[address].sent(self._now())
+        self._judge()
+
+    def answered(self, address: int) -> None:
+        """An address that failed lately answered."""
+        if self.circuits[address].answered(self._now()):
+            self._judge()
+            log.warning("circuit closed", backend=self.backend.name, url=self._authority(address))
+
+    def failed(self, address: int, *, certain: bool = False) -> None:
+        """An address failed a request before it answered; `certain`: no connection could be made."""
+        was_closed = self.circuits[address].state is State.CLOSED
+        if not self.circuits[address].failed(self._now(), certain=certain):
+            return
+        self._judge()
+        if was_closed:
+            self.opened += 1
+            log.warning("circuit opened", backend=self.backend.name, url=self._authority(address))
+        for connection in [one for one in self._idle if one.address == address]:
+            connection.transport.close()
+            self._idle.remove(connection)
+        if not self.available:
+            for waiter in tuple(self._waiting):
+                waiter.client.divert()
+
+    def undecided(self, address: int) -> None:
+        """A request ended before the address could answer, and not by its fault."""
+        self.circuits[address].undecided(self._now())
+        self._judge()
+
+    def is_open(self) -> bool:
+        """Whether no address' circuit is closed."""
+        return all(circuit.state is not State.CLOSED for circuit in self.circuits)
+
+    def _authority(self, address: int) -> str:
+        return self.backend.addresses[address].authority
+
+    # -- connections ------------------------------------------------------------------------------------------
 
     def acquire(self, exchange: Exchange) -> None:
         """Give `exchange` a connection, now or later; or fail it."""
@@ -111,7 +166,10 @@ class Pool:
         if self._waiting:
             connection.begin(self._waiting.popleft())
             return
-        if self._retired or len(self._idle) >= self.backend.pool.max_idle:
+        circuit = self.circuits[connection.address]
+        if circuit.state is State.TRIAL and connection.fresh:
+            self.undecided(connection.address)  # whom it was made for is served already: it proves nothing yet
+        if self._retired or circuit.state is State.OPEN or len(self._idle) >= self.backend.pool.max_idle:
             connection.transport.close()
             return
         connection.idle_since = self._now()
@@ -126,26 +184,24 @@ class Pool:
             self._start_connecting(self._waiting[0])
 
     def _start_connecting(self, exchange: Exchange) -> None:
-        task = self._loop.create_task(self._connect(exchange))
+        order = self._order()
+        self.sent(order[0])
+        task = self._loop.create_task(self._connect(exchange, order))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
-    async def _connect(self, exchange: Exchange) -> None:
+    async def _connect(self, exchange: Exchange, order: list[int]) -> None:
         """Connect to one address after the other until one accepts; else fail `exchange` if it still waits."""
         failure = "backend_unreachable"
-        for address in self._order():
+        for address in order:
             try:
                 async with asyncio.timeout(self.backend.timeouts.connect):
                     connection = await self._open(address)
             except OSError as error:
                 if isinstance(error, TimeoutError):
                     failure = "backend_connect_timeout"
-                self._resting_until[address] = self._now() + _REST
-                self._judge()
+                self.failed(address, certain=True)
                 continue
-            if self._resting_until[address]:
-                self._resting_until[address] = 0.0
-                self._judge()
             self._all.add(connection)
             self.release(connection)
             return
@@ -163,15 +219,15 @@ class Pool:
         return connection
 
     def _order(self) -> list[int]:
-        """All addresses: in turn, those that are up and rested first."""
+        """All addresses: in turn, those first that are up and whose circuit admits requests."""
         count = len(self._up)
         self._turn = (self._turn + 1) % count
         now = self._now()
         turns = [(self._turn + step) % count for step in range(count)]
-        return sorted(turns, key=lambda at: (not self._up[at], self._resting_until[at] > now))
+        return sorted(turns, key=lambda at: (not self._up[at], not self.circuits[at].admits(now)))
 
     def sweep(self) -> None:
-        """Close what was idle too long, let rested addresses try again. To be called every second or oftener."""
+        """Close what was idle too long, see which circuits admit again. To be called every second or oftener."""
         if not self.available:
             self._judge()
         oldest = self._now() - self.backend.pool.idle

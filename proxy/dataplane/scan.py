@@ -68,11 +68,12 @@ class Scanner:
         head = _request_line(lines[0], end + 4, self._limits)
         del lines[0]
         known = self._known
-        head.lines = [line for line in lines if line in known or self._keeps(head, line)]
+        kept = [line for line in lines if line in known or self._keeps(head, line)]
         _frame_request(head)
-        _host(head)
+        kept = _host(head, kept)
         if head.connection:
-            _connection(head)
+            kept = _connection(head, kept)
+        head.block = _block(kept)
         return head
 
     def response(self, data: bytes, method: bytes) -> ResponseHead | None:
@@ -90,10 +91,11 @@ class Scanner:
         head = ResponseHead(lines[0], int(status[2]), int(status[1]), end + 4)
         del lines[0]
         known = self._known
-        head.lines = [line for line in lines if line in known or self._keeps_of_answer(head, line)]
+        kept = [line for line in lines if line in known or self._keeps_of_answer(head, line)]
         _frame_response(head, method)
         if head.connection:
-            _connection_of_answer(head)
+            kept = _connection_of_answer(head, kept)
+        head.block = _block(kept)
         return head
 
     def _end(self, data: bytes) -> int:
@@ -276,7 +278,16 @@ def _frame_request(head: RequestHead) -> None:
         head.length = int(length)
 
 
-def _host(head: RequestHead) -> None:
+def _block(lines: list[bytes]) -> bytes:
+    lines.append(b"")
+    return b"\r\n".join(lines)
+
+
+def _without(lines: list[bytes], names: Container[bytes]) -> list[bytes]:
+    return [line for line in lines if line.partition(b":")[0].lower() not in names]
+
+
+def _host(head: RequestHead, lines: list[bytes]) -> list[bytes]:
     host = head.fields.get(b"host")
     if host is None:
         if head.minor == 1:
@@ -284,13 +295,12 @@ def _host(head: RequestHead) -> None:
     elif not _HOST.match(host):
         raise Malformed("host", "Host is malformed")
     if head.host:  # the target named it, and that is what counts
-        head.lines = [line for line in head.lines if line[:5].lower() != b"host:"]
-        head.lines.insert(0, b"Host: " + head.host)
-    else:
-        head.host = host or b""
+        return [b"Host: " + head.host, *_without(lines, (b"host",))]
+    head.host = host or b""
+    return lines
 
 
-def _connection(head: RequestHead) -> None:
+def _connection(head: RequestHead, lines: list[bytes]) -> list[bytes]:
     """Honour `Connection`: persistence, an upgrade to WebSocket, nominated headers."""
     options = {option.strip(b" \t") for option in head.connection.split(b",")}
     if b"close" in options:
@@ -305,17 +315,16 @@ def _connection(head: RequestHead) -> None:
         for option in options - HOP_BY_HOP - NEVER_NOMINATED - {b""}
         if not option.startswith(SPOKEN_FOR) and not option.startswith(b"sec-websocket-")
     }
-    if nominated:
-        head.lines = [line for line in head.lines if line.partition(b":")[0].lower() not in nominated]
-        for name in nominated:
-            head.fields.pop(name, None)
+    for name in nominated:
+        head.fields.pop(name, None)
+    return _without(lines, nominated) if nominated else lines
 
 
-def _connection_of_answer(head: ResponseHead) -> None:
+def _connection_of_answer(head: ResponseHead, lines: list[bytes]) -> list[bytes]:
     options = {option.strip(b" \t") for option in head.connection.split(b",")}
     head.keep_alive = b"close" not in options and (head.minor == 1 or b"keep-alive" in options)
-    if nominated := options - HOP_BY_HOP - NEVER_NOMINATED - {b""}:
-        head.lines = [line for line in head.lines if line.partition(b":")[0].lower() not in nominated]
+    nominated = options - HOP_BY_HOP - NEVER_NOMINATED - {b""}
+    return _without(lines, nominated) if nominated else lines
 
 
 def _frame_response(head: ResponseHead, method: bytes) -> None:

@@ -32,6 +32,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_held",
         "_interim",
         "address",
+        "circuit",
         "exchange",
         "fresh",
         "idle_since",
@@ -42,6 +43,7 @@ class UpstreamConnection(asyncio.Protocol):
     def __init__(self, pool: Pool, address: int) -> None:
         self.pool = pool
         self.address = address
+        self.circuit = pool.circuits[address]
         self.transport: asyncio.Transport = _NOT_CONNECTED
         self.exchange: Exchange | None = None
         self.fresh = True
@@ -63,6 +65,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._interim = 0
         self._head = None
         self._body = None
+        if self.circuit.alert:
+            self.pool.sent(self.address)
         self.transport.write(b"".join(exchange.unsent))
         del exchange.unsent[1:]  # the head stays: a stale connection may make it necessary again
         exchange.client.upstream_ready()
@@ -98,6 +102,8 @@ class UpstreamConnection(asyncio.Protocol):
             exchange.client.interim(head)
             data = data[head.size :]
         self._held = b""
+        if self.circuit.alert:
+            self.pool.answered(self.address)
         rest = data[head.size :]
         if head.status == 101:
             self._switch(exchange, head, rest)
@@ -150,15 +156,26 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             self.transport.abort()
 
-    def abandon(self) -> None:
-        """The client is gone, or was answered otherwise: the exchange is not this connection's any more."""
+    def abandon(self, *, at_fault: bool) -> None:
+        """The client is gone, or was answered otherwise: the exchange is not this connection's any more.
+
+        `at_fault`: because the backend took too long.
+        """
         self.exchange = None
+        if self._head is not None:
+            pass  # it had answered: what came then says nothing of whether it can
+        elif at_fault:
+            self.pool.failed(self.address)
+        elif self.circuit.alert:
+            self.pool.undecided(self.address)
         self.transport.abort()
 
     def _fail(self, code: str) -> None:
         exchange = self.exchange
         self.exchange = None
         self.transport.abort()
+        if self._head is None:
+            self.pool.failed(self.address)
         if exchange is not None:
             exchange.upstream = None
             exchange.client.upstream_failed(code)
@@ -180,6 +197,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.exchange = None
         exchange.upstream = None
         untouched = self._head is None and not self._held and not self._interim
+        if self._head is None and (self.fresh or not untouched):
+            self.pool.failed(self.address)
         if untouched and not self.fresh and not exchange.retried and exchange.may_be_repeated():
             exchange.retried = True
             self.pool.acquire(exchange)
