@@ -22,6 +22,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python build_compiled.py >/dev/null || true
 	@touch $@
 
 demo: $(STAMP) ## the edge on recorded Loomio traffic (SECONDS=20 ends by itself, JSON=path writes the report)

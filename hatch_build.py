@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Wheels with the compiled scanner: `BANYAN_COMPILE=1 pip wheel .`. Without the setting a wheel is pure Python."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class CompiledScanner(BuildHookInterface[Any]):
+    """Builds the extension and takes it in."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Called by hatchling before it collects files."""
+        if os.environ.get("BANYAN_COMPILE") != "1":
+            return
+        sys.path.insert(0, str(Path(__file__).parent))
+        import build_compiled
+
+        problem = build_compiled.build()
+        if problem is not None:
+            raise RuntimeError(f"BANYAN_COMPILE=1, but there is no compiled scanner: {problem}")
+        build_data["pure_python"] = False
+        build_data["infer_tag"] = True
+        build_data["artifacts"].append("proxy/dataplane/_scan*.so")

@@ -1,0 +1,466 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""The compiled scanner: the same contract as `scan.Scanner`, one pass over the bytes.
+
+It takes only what is plainly right and ordinary. Whatever else comes (a fault, a rare form, a header that changes
+the others) goes to the scanner in Python, whose word counts: so the two cannot disagree about what is refused, and
+the rules stand in one place.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcmp, memcpy
+
+from proxy.dataplane.scan import Scanner as PythonScanner
+
+cdef extern from *:
+    """
+    #include <string.h>
+    /* The blank line that ends a head: memchr for each CR, so that no memmem of a libc's own speed is needed. */
+    static const unsigned char *blank_line(const unsigned char *start, size_t size) {
+        const unsigned char *at = start, *end = start + size;
+        while (size >= 4 && (at = memchr(at, '\\r', (size_t)(end - at))) != NULL) {
+            if (end - at < 4) return NULL;
+            if (at[1] == '\\n' && at[2] == '\\r' && at[3] == '\\n') return at;
+            at++;
+        }
+        return NULL;
+    }
+    """
+    const unsigned char *blank_line(const unsigned char *start, size_t size) nogil
+
+# What a byte may be part of.
+cdef unsigned char IN_TOKEN = 1
+cdef unsigned char IN_TARGET = 2
+cdef unsigned char IN_VALUE = 4
+cdef unsigned char IN_HOST = 8
+cdef unsigned char[256] KIND
+cdef unsigned char[256] LOWER
+
+
+cdef void _fill_tables():
+    cdef int c
+    for c in range(256):
+        KIND[c] = 0
+        LOWER[c] = c + 32 if 65 <= c <= 90 else c
+        if c > 32 and c != 127:
+            KIND[c] |= IN_VALUE
+            if c != 35:
+                KIND[c] |= IN_TARGET
+        if c == 32 or c == 9:
+            KIND[c] |= IN_VALUE
+        if 48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122:
+            KIND[c] |= IN_TOKEN | IN_HOST
+    for c in b"!#$%&'*+-.^_`|~":
+        KIND[c] |= IN_TOKEN
+    for c in b"-.:":
+        KIND[c] |= IN_HOST
+
+
+_fill_tables()
+
+cdef bytes B_HOST = b"host"
+cdef bytes B_LENGTH = b"content-length"
+cdef bytes B_COOKIE = b"cookie"
+cdef bytes B_REQUEST_ID = b"x-request-id"
+
+# What a header's name means (see `headers`); a name that is none of these is plain.
+cdef int PLAIN = 0
+cdef int HOST = 1
+cdef int LENGTH = 2
+cdef int COOKIE = 3
+cdef int CONNECTION = 4
+cdef int KEEP_ALIVE = 5
+cdef int FORWARDING = 6
+cdef int ENCODING = 7
+cdef int RARE = 8
+
+
+cdef int _meaning(const unsigned char *name, Py_ssize_t size) nogil:
+    """What a lower-case name means."""
+    cdef unsigned char first = name[0]
+    if first == c"x":
+        if size >= 12 and memcmp(name, b"x-forwarded-", 12) == 0:
+            return FORWARDING
+        if size >= 9 and memcmp(name, b"x-banyan-", 9) == 0:
+            return RARE
+        if size == 12 and memcmp(name, b"x-request-id", 12) == 0:
+            return FORWARDING
+        if size == 9 and memcmp(name, b"x-real-ip", 9) == 0:
+            return FORWARDING
+        if size == 11 and memcmp(name, b"x-client-ip", 11) == 0:
+            return FORWARDING
+    elif first == c"c":
+        if size == 6 and memcmp(name, b"cookie", 6) == 0:
+            return COOKIE
+        if size == 14 and memcmp(name, b"content-length", 14) == 0:
+            return LENGTH
+        if size == 10 and memcmp(name, b"connection", 10) == 0:
+            return CONNECTION
+        if size == 9 and memcmp(name, b"client-ip", 9) == 0:
+            return FORWARDING
+    elif first == c"h":
+        if size == 4 and memcmp(name, b"host", 4) == 0:
+            return HOST
+        if size == 14 and memcmp(name, b"http2-settings", 14) == 0:
+            return RARE
+    elif first == c"t":
+        if size == 17 and memcmp(name, b"transfer-encoding", 17) == 0:
+            return ENCODING
+        if (size == 2 and memcmp(name, b"te", 2) == 0) or (size == 7 and memcmp(name, b"trailer", 7) == 0):
+            return RARE
+    elif first == c"k":
+        if size == 10 and memcmp(name, b"keep-alive", 10) == 0:
+            return KEEP_ALIVE
+    elif first == c"p":
+        if size >= 6 and memcmp(name, b"proxy-", 6) == 0:
+            return RARE
+    elif first == c"u":
+        if size == 7 and memcmp(name, b"upgrade", 7) == 0:
+            return RARE
+    elif first == c"e":
+        if size == 6 and memcmp(name, b"expect", 6) == 0:
+            return RARE
+    elif first == c"f":
+        if size == 9 and memcmp(name, b"forwarded", 9) == 0:
+            return FORWARDING
+    return PLAIN
+
+
+cdef int _persistence(const unsigned char *value, Py_ssize_t size) nogil:
+    """1 for keep-alive, 0 for close, -1 for anything else."""
+    cdef Py_ssize_t at
+    cdef unsigned char[10] lower
+    if size != 10 and size != 5:
+        return -1
+    for at in range(size):
+        lower[at] = LOWER[value[at]]
+    if size == 10:
+        return 1 if memcmp(lower, b"keep-alive", 10) == 0 else -1
+    return 0 if memcmp(lower, b"close", 5) == 0 else -1
+
+
+cdef long long _number(const unsigned char *value, Py_ssize_t size) nogil:
+    """A plain decimal number of at most 18 digits, else -1."""
+    cdef Py_ssize_t at
+    cdef long long number = 0
+    if size < 1 or size > 18:
+        return -1
+    for at in range(size):
+        if value[at] < 48 or value[at] > 57:
+            return -1
+        number = number * 10 + (value[at] - 48)
+    return number
+
+
+cdef class RequestHead:
+    """See `heads.RequestHead`."""
+
+    cdef public bytes method, target, path, query, block, host, connection, encoding
+    cdef public dict fields, forwarding
+    cdef public object length
+    cdef public int minor
+    cdef public Py_ssize_t size
+    cdef public bint keep_alive, upgrade, expects_continue
+
+
+cdef class ResponseHead:
+    """See `heads.ResponseHead`."""
+
+    cdef public bytes status_line, block, upgrade, connection, encoding
+    cdef public dict fields
+    cdef public object length
+    cdef public int status, minor
+    cdef public Py_ssize_t size
+    cdef public bint keep_alive
+
+
+cdef class Scanner:
+    """See `scan.Scanner`."""
+
+    cdef object _python
+    cdef object _noted
+    cdef unsigned long long _noted_sizes  # bit n: some noted name has n bytes
+    cdef Py_ssize_t _head_bytes, _target_bytes, _header_count
+
+    def __init__(self, limits, noted=frozenset()):
+        self._python = PythonScanner(limits, noted)
+        self._noted = {bytes(name): bytes(name) for name in noted}
+        self._noted_sizes = 0
+        for name in noted:
+            if len(name) < 64:
+                self._noted_sizes |= 1ULL << <int>len(name)
+        self._head_bytes = limits.head_bytes
+        self._target_bytes = limits.target_bytes
+        self._header_count = limits.header_count
+
+    def request(self, bytes data):
+        """See `scan.Scanner.request`."""
+        head = self._request(data)
+        return self._python.request(data) if head is None else head
+
+    def response(self, bytes data, bytes method):
+        """See `scan.Scanner.response`."""
+        head = self._response(data, method)
+        return self._python.response(data, method) if head is None else head
+
+    cdef Py_ssize_t _end(self, const unsigned char *start, Py_ssize_t size):
+        """Where the blank line begins, -1 where none is within the limit."""
+        if size > self._head_bytes + 4:
+            size = self._head_bytes + 4
+        cdef const unsigned char *found = blank_line(start, size)
+        return -1 if found == NULL else found - start
+
+    cdef RequestHead _request(self, bytes data):
+        cdef const unsigned char *start = <const unsigned char *>PyBytes_AS_STRING(data)
+        cdef Py_ssize_t end = self._end(start, PyBytes_GET_SIZE(data))
+        if end < 0:
+            return None
+        # METHOD SP TARGET SP HTTP/1.1 CRLF
+        cdef Py_ssize_t at = 0
+        while KIND[start[at]] & IN_TOKEN:
+            at += 1
+        cdef Py_ssize_t method_size = at
+        if at == 0 or start[at] != c" " or start[at + 1] != c"/":
+            return None
+        at += 1
+        cdef Py_ssize_t target_at = at
+        cdef Py_ssize_t query_at = -1
+        while KIND[start[at]] & IN_TARGET:
+            if start[at] == c"?" and query_at < 0:
+                query_at = at
+            at += 1
+        cdef Py_ssize_t target_end = at
+        if target_end - target_at > self._target_bytes or end + 4 - at < 11:
+            return None
+        if memcmp(start + at, b" HTTP/1.1\r\n", 11) != 0:
+            return None
+        at += 11
+        cdef RequestHead head = RequestHead.__new__(RequestHead)
+        head.fields = {}
+        head.forwarding = {}
+        head.host = None
+        head.keep_alive = True
+        head.length = 0
+        cdef bytes block = PyBytes_FromStringAndSize(NULL, end + 2 - at) if end + 2 > at else b""
+        cdef unsigned char *out = <unsigned char *>PyBytes_AS_STRING(block)
+        cdef Py_ssize_t written = 0, line_at, name_size, value_at, value_end, n, count = 0
+        cdef unsigned char[64] lower
+        cdef unsigned char c
+        cdef int meaning, persistence
+        cdef bint kept, dashed
+        cdef long long length
+        while at < end + 2:
+            line_at = at
+            n = 0
+            while True:
+                c = start[at]
+                if not KIND[c] & IN_TOKEN or c == c"_":
+                    break
+                if n < 64:
+                    lower[n] = LOWER[c]
+                n += 1
+                at += 1
+            if c != c":" or n == 0 or n > 64:
+                return None
+            name_size = n
+            at += 1
+            while start[at] == c" " or start[at] == 9:
+                at += 1
+            value_at = at
+            while KIND[start[at]] & IN_VALUE:
+                at += 1
+            if start[at] != 13 or start[at + 1] != 10:
+                return None
+            value_end = at
+            at += 2
+            count += 1
+            while value_end > value_at and (start[value_end - 1] == c" " or start[value_end - 1] == 9):
+                value_end -= 1
+            meaning = _meaning(lower, name_size)
+            kept = True
+            if meaning == PLAIN:
+                self._note(head.fields, lower, name_size, start + value_at, value_end - value_at)
+            elif meaning == HOST:
+                if head.host is not None or not _is_plain_host(start + value_at, value_end - value_at):
+                    return None
+                head.host = PyBytes_FromStringAndSize(<const char *>(start + value_at), value_end - value_at)
+                head.fields[B_HOST] = head.host
+            elif meaning == COOKIE:
+                if B_COOKIE in head.fields:
+                    return None
+                head.fields[B_COOKIE] = PyBytes_FromStringAndSize(<const char *>(start + value_at), value_end - value_at)
+            elif meaning == LENGTH:
+                length = _number(start + value_at, value_end - value_at)
+                if length < 0 or B_LENGTH in head.fields:
+                    return None
+                head.length = length
+                head.fields[B_LENGTH] = PyBytes_FromStringAndSize(
+                    <const char *>(start + value_at), value_end - value_at
+                )
+            elif meaning == FORWARDING:
+                kept = False
+                name = PyBytes_FromStringAndSize(<const char *>lower, name_size)
+                if name in head.forwarding:
+                    return None
+                head.forwarding[name] = PyBytes_FromStringAndSize(
+                    <const char *>(start + value_at), value_end - value_at
+                )
+            elif meaning == CONNECTION:
+                kept = False
+                persistence = _persistence(start + value_at, value_end - value_at)
+                if persistence < 0 or head.connection is not None:
+                    return None
+                head.connection = b"keep-alive" if persistence else b"close"
+                head.keep_alive = persistence
+            elif meaning == KEEP_ALIVE:
+                kept = False
+            else:
+                return None
+            if kept:
+                memcpy(out + written, start + line_at, at - line_at)
+                written += at - line_at
+        if head.host is None or count > self._header_count or at != end + 2:
+            return None
+        head.method = PyBytes_FromStringAndSize(<const char *>start, method_size)
+        head.target = PyBytes_FromStringAndSize(<const char *>(start + target_at), target_end - target_at)
+        if query_at < 0:
+            head.path = head.target
+            head.query = b""
+        else:
+            head.path = PyBytes_FromStringAndSize(<const char *>(start + target_at), query_at - target_at)
+            head.query = PyBytes_FromStringAndSize(<const char *>(start + query_at + 1), target_end - query_at - 1)
+        head.block = block if written == PyBytes_GET_SIZE(block) else block[:written]
+        if head.connection is None:
+            head.connection = b""
+        head.encoding = b""
+        head.minor = 1
+        head.size = end + 4
+        return head
+
+    cdef ResponseHead _response(self, bytes data, bytes method):
+        cdef const unsigned char *start = <const unsigned char *>PyBytes_AS_STRING(data)
+        cdef Py_ssize_t end = self._end(start, PyBytes_GET_SIZE(data))
+        if end < 12 or memcmp(start, b"HTTP/1.1 ", 9) != 0:
+            return None
+        cdef int status = 0
+        cdef Py_ssize_t at
+        for at in range(9, 12):
+            if start[at] < 48 or start[at] > 57:
+                return None
+            status = status * 10 + (start[at] - 48)
+        at = 12
+        if status < 200 or (start[at] != c" " and start[at] != 13):
+            return None
+        while KIND[start[at]] & IN_VALUE:
+            at += 1
+        if start[at] != 13 or start[at + 1] != 10:
+            return None
+        cdef ResponseHead head = ResponseHead.__new__(ResponseHead)
+        head.status_line = PyBytes_FromStringAndSize(<const char *>start, at)
+        at += 2
+        head.fields = {}
+        head.keep_alive = True
+        cdef bytes block = PyBytes_FromStringAndSize(NULL, end + 2 - at) if end + 2 > at else b""
+        cdef unsigned char *out = <unsigned char *>PyBytes_AS_STRING(block)
+        cdef Py_ssize_t written = 0, line_at, name_size, value_at, value_end, n, count = 0
+        cdef unsigned char[64] lower
+        cdef unsigned char c
+        cdef int meaning, persistence
+        cdef bint kept, chunked = False
+        cdef long long length = -2, said
+        while at < end + 2:
+            line_at = at
+            n = 0
+            while True:
+                c = start[at]
+                if not KIND[c] & IN_TOKEN:
+                    break
+                if n < 64:
+                    lower[n] = LOWER[c]
+                n += 1
+                at += 1
+            if c != c":" or n == 0 or n > 64:
+                return None
+            name_size = n
+            at += 1
+            while start[at] == c" " or start[at] == 9:
+                at += 1
+            value_at = at
+            while KIND[start[at]] & IN_VALUE:
+                at += 1
+            if start[at] != 13 or start[at + 1] != 10:
+                return None
+            value_end = at
+            at += 2
+            count += 1
+            while value_end > value_at and (start[value_end - 1] == c" " or start[value_end - 1] == 9):
+                value_end -= 1
+            meaning = _meaning(lower, name_size)
+            kept = True
+            if meaning == PLAIN or meaning == COOKIE or meaning == HOST or meaning == FORWARDING:
+                self._note(head.fields, lower, name_size, start + value_at, value_end - value_at)
+            elif meaning == LENGTH:
+                said = _number(start + value_at, value_end - value_at)
+                if said < 0 or length >= 0 or chunked:
+                    return None
+                length = said
+                head.fields[B_LENGTH] = PyBytes_FromStringAndSize(
+                    <const char *>(start + value_at), value_end - value_at
+                )
+            elif meaning == ENCODING:
+                kept = False
+                if chunked or length >= 0 or value_end - value_at != 7 or memcmp(start + value_at, b"chunked", 7) != 0:
+                    return None
+                chunked = True
+            elif meaning == CONNECTION:
+                kept = False
+                persistence = _persistence(start + value_at, value_end - value_at)
+                if persistence < 0 or head.connection is not None:
+                    return None
+                head.connection = b"keep-alive" if persistence else b"close"
+                head.keep_alive = persistence
+            elif meaning == KEEP_ALIVE:
+                kept = False
+            else:
+                return None
+            if kept:
+                memcpy(out + written, start + line_at, at - line_at)
+                written += at - line_at
+        if count > self._header_count or at != end + 2:
+            return None
+        if method == b"HEAD" or status == 204 or status == 304:
+            head.length = 0
+        else:
+            head.length = -1 if chunked else length
+        head.status = status
+        head.minor = 1
+        head.size = end + 4
+        head.block = block if written == PyBytes_GET_SIZE(block) else block[:written]
+        if head.connection is None:
+            head.connection = b""
+        head.encoding = b"chunked" if chunked else b""
+        head.upgrade = b""
+        return head
+
+    cdef _note(self, dict fields, const unsigned char *lower, Py_ssize_t size, const unsigned char *value, Py_ssize_t n):
+        """Keep the value of a noted header, if it is the first."""
+        if size >= 64 or not (self._noted_sizes >> size) & 1:
+            return
+        name = (<dict>self._noted).get(PyBytes_FromStringAndSize(<const char *>lower, size))
+        if name is not None and name not in fields:
+            fields[name] = PyBytes_FromStringAndSize(<const char *>value, n)
+
+
+cdef bint _is_plain_host(const unsigned char *value, Py_ssize_t size) nogil:
+    """NAME or NAME:PORT of letters, digits, dots and dashes; anything else is for the scanner in Python."""
+    cdef Py_ssize_t at, colon = -1
+    for at in range(size):
+        if not KIND[value[at]] & IN_HOST:
+            return False
+        if value[at] == c":":
+            if colon >= 0:
+                return False
+            colon = at
+        elif colon >= 0 and (value[at] < 48 or value[at] > 57):
+            return False
+    return colon < 0 or size - colon - 1 <= 5
