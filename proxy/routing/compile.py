@@ -75,6 +75,7 @@ def _backend(index: int, name: str, written: WrittenBackend) -> Backend:
         timeouts=written.timeouts,
         pool=written.pool,
         health=written.health,
+        breaker=written.breaker,
         shadow=written.shadow,
     )
 

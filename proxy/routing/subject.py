@@ -104,6 +104,10 @@ class SubjectReader:
         self._sessions: dict[bytes, Session] = {}
         self._most = remembered_sessions
 
+    def has_session(self, cookies: bytes) -> bool:
+        """Whether a raw Cookie header seems to hold a session that could be read."""
+        return self._encrypted is not None and self._session_wanted in cookies
+
     def session(self, cookies: bytes) -> Session:
         """The Rails session in a raw Cookie header; an empty one where there is none that can be read."""
         if self._encrypted is None:

@@ -15,7 +15,7 @@ from itertools import product
 
 import msgspec
 
-from proxy.config.written import Health, Limits, Pool, Repeat, Shadow, Sticky, Timeouts
+from proxy.config.written import Breaker, Health, Limits, Pool, Repeat, Shadow, Sticky, Timeouts
 from proxy.routing.match import Matcher
 
 BUCKETS = 10_000
@@ -43,6 +43,7 @@ class Backend(msgspec.Struct, frozen=True):
     timeouts: Timeouts
     pool: Pool
     health: Health
+    breaker: Breaker
     shadow: Shadow
 
 

@@ -101,16 +101,23 @@ class Visitor:
         return bucket_of(self._table.salt, subject)
 
     def cookie_to_set(self) -> bytes | None:
-        """A new value for the own cookie, where the visitor needs one and can be given one."""
+        """A new value for the own cookie, where the visitor needs one and can be given one.
+
+        A session is not decrypted merely for this. Whoever has one was here before and got a cookie then; if that was
+        before there was an edge, the first decision that looks into the session sees to it.
+        """
         if self._own is None:
             table = self._table
             if (
                 (table.cookie_for_visitors or table.cookie_for_all)
                 and self._find_own() is None
-                and (table.cookie_for_all or self._find_person() is None)
+                and (table.cookie_for_all or not (self._has_unread_session() or self._find_person()))
             ):
                 self._mint()
         return self._minted
+
+    def _has_unread_session(self) -> bool:
+        return self._session is None and self._reader.has_session(self._headers.get(b"cookie", b""))
 
     def _find_person(self) -> bytes | None:
         """The subject of the user or API key."""

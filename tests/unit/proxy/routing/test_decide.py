@@ -215,8 +215,17 @@ def test_a_new_visitor_gets_it_on_any_first_answer() -> None:
             assert ask(table, target).set_cookie is not None
             assert ask(table, target, cookies=OWN).set_cookie is None
             assert ask(table, target, cookies=session_cookie(1)).set_cookie is None
-            assert ask(table, target, cookies=session_cookie(None)).set_cookie is not None
             assert ask(table, f"{target}?api_key=1").set_cookie is None
+
+
+def test_a_session_is_not_opened_merely_to_hand_out_a_cookie() -> None:
+    """Whoever has a session was here before; a decision that opens it anyway sees to a visitor who has no cookie."""
+    garbage = "_loomio=x--y--z"
+    for percent, opened in ((0, 0), (50, 1), (100, 0)):
+        by = reader()
+        found = ask(table_of(HALF.replace("50", str(percent))), "/x", cookies=garbage, by=by)
+        assert (found.set_cookie is not None, by.undecryptable) == (opened == 1, opened)
+    assert ask(table_of(HALF), "/x", cookies=session_cookie(None)).set_cookie is not None
 
 
 @pytest.mark.parametrize("value", ["", "0" * 31, "0" * 33, "g" * 32, "A" * 32, "0" * 16 + " " * 16])
