@@ -109,6 +109,22 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class Breaker:
+    """When an address of a backend is left alone (see dataplane.breaker)."""
+
+    failures: int = key(
+        Whole(0, 10_000),
+        "Failures within `window`, and more than answers, after which an address is left alone; one connection "
+        "that cannot be made is enough. 0: never.",
+        default=5,
+    )
+    window: float = key(duration(0.1, 3600), "How long failures count.", default=10.0)
+    rest: float = key(
+        duration(0.1, 3600), "How long it is left alone before one request tries it again.", default=5.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Shadow:
     """What a backend may be asked for comparing, beyond its users' traffic."""
 
@@ -136,6 +152,9 @@ class WrittenBackend:
     health: Health = key(Record(Health, "health"), "How its availability is watched.", factory=Health)
     pool: Pool = key(Record(Pool, "pool"), "Connections of one worker to it.", factory=Pool)
     timeouts: Timeouts = key(Record(Timeouts, "timeouts"), "How long each phase may take.", factory=Timeouts)
+    breaker: Breaker = key(
+        Record(Breaker, "breaker"), "When an address that fails is left alone.", factory=Breaker
+    )
     shadow: Shadow = key(Record(Shadow, "shadow"), "What it may be asked for comparing.", factory=Shadow)
 
 

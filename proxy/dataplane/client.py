@@ -46,6 +46,7 @@ class ClientConnection(asyncio.Protocol):
         "_held",
         "_paused_for_upstream",
         "_phase",
+        "_told",
         "_transport",
         "_write_paused",
         "deadline",
@@ -61,6 +62,7 @@ class ClientConnection(asyncio.Protocol):
         self._transport: asyncio.Transport = _NOT_CONNECTED
         self._held = b""
         self._phase = _IDLE
+        self._told = _NOTHING_TOLD
         self._chunked = False
         self._close_after = False
         self._half_closed = False
@@ -128,12 +130,11 @@ class ClientConnection(asyncio.Protocol):
         elif len(forwarding) > (b"x-request-id" in forwarding):
             edge.untrusted_forwarding()
         exchange = self.exchange = edge.decide(head, self, address)
-        scheme = b"https" if self.secure else b"http"
         exchange.unsent.append(
             compose.request_bytes(
                 head,
                 authority=exchange.pool.authority,
-                forwarding=forwarding_lines(self.peer, self.trusted, scheme, head.host, forwarding),
+                forwarding=self._forwarding_lines(head),
                 request_id=exchange.request_id,
             )
         )
@@ -151,8 +152,19 @@ class ClientConnection(asyncio.Protocol):
                     return
         else:
             self._held = rest
-        self._wait(_QUEUE, exchange.pool.backend.pool.wait)
         exchange.pool.acquire(exchange)
+        if exchange.upstream is None and self.exchange is exchange:
+            self._wait(_QUEUE, exchange.pool.backend.pool.wait)
+
+    def _forwarding_lines(self, head: RequestHead) -> bytes:
+        """What tells the backend of the client. A connection's requests name one host, as a rule."""
+        host = head.host
+        if not self.trusted and host == self._told[0]:
+            return self._told[1]
+        scheme = b"https" if self.secure else b"http"
+        lines = forwarding_lines(self.peer, self.trusted, scheme, host, head.forwarding)
+        self._told = (host, lines)
+        return lines
 
     def _upload(self, exchange: Exchange, data: bytes) -> None:
         """A piece of the request's body goes to the backend, framed anew."""
@@ -318,8 +330,9 @@ class ClientConnection(asyncio.Protocol):
         exchange = self.exchange
         if exchange is None or exchange.retried or not self._edge.fall_back(exchange):
             return False
-        self._wait(_QUEUE, exchange.pool.backend.pool.wait)
         exchange.pool.acquire(exchange)
+        if exchange.upstream is None and self.exchange is exchange:
+            self._wait(_QUEUE, exchange.pool.backend.pool.wait)
         return True
 
     def switch(self, head: ResponseHead, upstream: asyncio.Transport, early: bytes) -> None:
@@ -477,5 +490,8 @@ class ClientConnection(asyncio.Protocol):
 # Nothing of the request has left the edge when these happen: it may go elsewhere whatever its method.
 _NEVER_SENT: Final = frozenset({"backend_unreachable", "backend_connect_timeout"})
 # The backend's fault, where it had not answered yet.
-_TOO_SLOW: Final = frozenset({"backend_first_byte_timeout", "backend_stream_timeout", "backend_total_timeout"})
+_TOO_SLOW: Final = frozenset(
+    {"backend_first_byte_timeout", "backend_stream_timeout", "backend_total_timeout"}
+)
 _NOT_CONNECTED: Final = asyncio.Transport()
+_NOTHING_TOLD: Final = (b"", b"")

@@ -9,7 +9,7 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 import structlog
@@ -19,19 +19,18 @@ from proxy.dataplane.client import ClientConnection
 from proxy.dataplane.closing import Closing
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.pool import Pool
-from proxy.dataplane.scan import Scanner
+from proxy.dataplane.scanner import make_scanner
 from proxy.dataplane.timers import TICK, Wheel
 from proxy.dataplane.tunnel import Tunnels
 from proxy.model import HeadLimits
 from proxy.routing.split import Decision, Reason, decide, headers_looked_at
-from proxy.telemetry.metrics import Recorder, Snapshot, series
+from proxy.telemetry.metrics import Cell, Recorder, Snapshot, series
 
 if TYPE_CHECKING:
     from proxy.dataplane.heads import RequestHead, ResponseHead
     from proxy.routing.subject import SubjectReader
-    from proxy.routing.table import Table
+    from proxy.routing.table import Backend, Table
     from proxy.telemetry.log import AccessLog
-    from proxy.telemetry.metrics import Cell
 
 _REQUEST_ID: Final = re.compile(rb"[0-9A-Za-z_.@:+/=-]{1,128}\Z")
 _DRAIN_IDLE_SECONDS: Final = 1.0
@@ -42,25 +41,38 @@ log = structlog.get_logger()
 class Generation:
     """A table with what this worker needs to run it. `pools` and the table's backends go by the same index."""
 
-    __slots__ = ("_cells", "pools", "scanner", "table")
+    __slots__ = ("_accounts", "pools", "scanner", "table")
 
     def __init__(self, table: Table, pools: list[Pool]) -> None:
         self.table = table
         limits = table.limits
         noted = headers_looked_at(table) | {b"sec-websocket-key"}
-        self.scanner = Scanner(HeadLimits(limits.head, limits.target, limits.headers), noted)
+        self.scanner = make_scanner(HeadLimits(limits.head, limits.target, limits.headers), noted)
         self.pools = pools
-        self._cells: dict[tuple[int, int], Cell] = {}
+        self._accounts: dict[tuple[int, int, Reason], Account] = {}
 
-    def cell(self, recorder: Recorder, exchange: Exchange) -> Cell:
-        """Where an exchange is counted: its route on the side that carried it."""
-        key = (exchange.route.index, exchange.backend)
-        cell = self._cells.get(key)
-        if cell is None:
-            group = exchange.route.group.name if exchange.route.group else ""
+    def account(self, exchange: Exchange, recorder: Recorder, log: AccessLog) -> Account:
+        """Where an exchange is counted: its route, on the side that carried it, for its reason."""
+        key = (exchange.route.index, exchange.backend, exchange.decision.reason)
+        account = self._accounts.get(key)
+        if account is None:
+            route, reason = exchange.route, exchange.decision.reason
+            group = route.group.name if route.group else ""
             side = self.table.backends[exchange.backend].name
-            cell = self._cells[key] = recorder.cell(exchange.route.name, group, side)
-        return cell
+            account = self._accounts[key] = Account(
+                recorder.cell(route.name, group, side),
+                series("banyan_edge_decisions_total", reason=reason, side=side),
+                log.place(route.name, group, side, reason, self.table.generation),
+            )
+        return account
+
+
+class Account(NamedTuple):
+    """Where exchanges of one kind are counted, and what their log lines have in common."""
+
+    cell: Cell
+    decisions: str
+    place: str
 
 
 class Edge:
@@ -89,7 +101,7 @@ class Edge:
         self._retired: list[Pool] = []
         self._servers: list[tuple[asyncio.Server, socket.socket]] = []
         self._warned_of_forwarding = False
-        self.generation = Generation(table, [Pool(backend, loop, self.now) for backend in table.backends])
+        self.generation = Generation(table, [self._pool(backend) for backend in table.backends])
         self._tick: asyncio.TimerHandle = loop.call_later(TICK, self._sweep)
 
     @property
@@ -109,12 +121,15 @@ class Edge:
             if pool is not None and pool.serves(backend):
                 del before[backend.name]
             else:
-                pool = Pool(backend, self.loop, self.now)
+                pool = self._pool(backend)
             pools.append(pool)
         for pool in before.values():
             pool.retire()
             self._retired.append(pool)
         self.generation = Generation(table, pools)
+
+    def _pool(self, backend: Backend) -> Pool:
+        return Pool(backend, self.loop, self.now, self.recorder.counters)
 
     def set_health(self, up: dict[str, list[bool]]) -> None:
         """What the health checks say: backend → whether each of its addresses answers."""
@@ -156,7 +171,7 @@ class Edge:
             return False
         exchange.pool.give_up(exchange)
         exchange.retried = True
-        exchange.backend = group.from_backend
+        exchange.send_to(group.from_backend)
         side = exchange.generation.table.backends[group.from_backend].name
         exchange.decision = msgspec.structs.replace(
             exchange.decision, side=side, backend=group.from_backend, reason=Reason.UNHEALTHY
@@ -176,35 +191,29 @@ class Edge:
 
     def account(self, exchange: Exchange) -> None:
         """Count and log an exchange that ended."""
-        now = self.now()
-        seconds = now - exchange.started_at
+        seconds = self.now() - exchange.started_at
         failure = exchange.failure
-        generation = exchange.generation
-        cell = generation.cell(self.recorder, exchange)
+        cell, decisions, place = exchange.generation.account(exchange, self.recorder, self._access_log)
         faulty = bool(failure) and not failure.startswith("client_")
         cell.add(exchange.status, seconds, faulty, exchange.bytes_in, exchange.bytes_out)
         counters = self.recorder.counters
-        decision = exchange.decision
-        counters[_decision_series(decision.reason, cell.side)] += 1
+        counters[decisions] += 1
         if failure:
             counters[series("banyan_edge_failures_total", code=failure, side=cell.side)] += 1
         if exchange.retried:
             counters[series("banyan_edge_retries_total", side=cell.side)] += 1
         if self._access_log.on:
+            first_byte = exchange.first_byte_at - exchange.started_at if exchange.first_byte_at else 0.0
             self._access_log.line(
-                request_id=exchange.request_id.decode(),
-                method=exchange.head.method.decode(),
-                route=cell.route,
-                group=cell.group,
-                side=cell.side,
-                reason=decision.reason,
-                generation=generation.table.generation,
-                status=exchange.status,
-                failure=failure,
-                seconds=seconds,
-                first_byte=max(0.0, exchange.first_byte_at - exchange.started_at),
-                bytes_in=exchange.bytes_in,
-                bytes_out=exchange.bytes_out,
+                place,
+                exchange.request_id.decode(),
+                exchange.head.method.decode(),
+                exchange.status,
+                failure,
+                seconds,
+                first_byte,
+                exchange.bytes_in,
+                exchange.bytes_out,
             )
 
     def refused(self, code: str, status: int, request_id: bytes) -> None:
@@ -231,6 +240,7 @@ class Edge:
             "banyan_edge_tunnels": len(self.tunnels),
         }
         for pool in self.generation.pools:
+            gauges[series("banyan_edge_breaker_open", backend=pool.backend.name)] = pool.is_open()
             for state, count in zip(("open", "idle", "waiting"), pool.sizes(), strict=True):
                 gauges[series("banyan_edge_backend_connections", backend=pool.backend.name, state=state)] = (
                     count
@@ -307,14 +317,3 @@ class Edge:
         for pool in (*self.generation.pools, *self._retired):
             await pool.close()
         self._access_log.flush()
-
-
-_decision_names: Final[dict[tuple[str, str], str]] = {}
-
-
-def _decision_series(reason: str, side: str) -> str:
-    """The series' name, put together once for each pair."""
-    name = _decision_names.get((reason, side))
-    if name is None:
-        name = _decision_names[reason, side] = series("banyan_edge_decisions_total", reason=reason, side=side)
-    return name

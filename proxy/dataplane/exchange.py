@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Final
 from proxy.config.written import Repeat
 
 if TYPE_CHECKING:
-    from proxy.config.written import Timeouts
     from proxy.dataplane.client import ClientConnection
     from proxy.dataplane.edge import Generation
     from proxy.dataplane.framing import BodyReader
     from proxy.dataplane.heads import RequestHead
-    from proxy.dataplane.pool import Pool
     from proxy.dataplane.upstream import UpstreamConnection
     from proxy.routing.split import Decision
     from proxy.routing.table import Route
@@ -57,12 +55,14 @@ class Exchange:
         "first_byte_at",
         "generation",
         "head",
+        "pool",
         "request_body",
         "request_id",
         "retried",
         "route",
         "started_at",
         "status",
+        "timeouts",
         "unsent",
         "upstream",
     )
@@ -82,11 +82,9 @@ class Exchange:
         self.generation = generation
         self.route = route
         self.decision = decision
-        self.backend = decision.backend
         self.request_id = request_id
         self.started_at = started_at
-        total = self.timeouts.total
-        self.ends_at = math.inf if total is None else started_at + total
+        self.send_to(decision.backend)
         self.first_byte_at = 0.0
         self.status = 0
         self.failure = ""
@@ -101,15 +99,13 @@ class Exchange:
         """Whether sending it twice does no harm: a safe method, no body, and a route not marked otherwise."""
         return self.head.method in _SAFE and self.head.length == 0 and self.route.repeat is not Repeat.UNSAFE
 
-    @property
-    def timeouts(self) -> Timeouts:
-        """How patiently its backend is asked."""
-        return self.generation.table.backends[self.backend].timeouts
-
-    @property
-    def pool(self) -> Pool:
-        """The connections to its backend."""
-        return self.generation.pools[self.backend]
+    def send_to(self, backend: int) -> None:
+        """Choose its backend (an index into the generation's)."""
+        self.backend = backend
+        self.pool = self.generation.pools[backend]
+        self.timeouts = self.pool.backend.timeouts
+        total = self.timeouts.total
+        self.ends_at = math.inf if total is None else self.started_at + total
 
 
 _SAFE: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})

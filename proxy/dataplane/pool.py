@@ -12,7 +12,7 @@ Of several addresses those take turns that are up and whose circuit is closed; w
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +20,7 @@ import structlog
 
 from proxy.dataplane.breaker import Circuit, State
 from proxy.dataplane.upstream import UpstreamConnection
+from proxy.telemetry.metrics import series
 
 if TYPE_CHECKING:
     from proxy.dataplane.exchange import Exchange
@@ -35,18 +36,24 @@ log = structlog.get_logger()
 class Pool:
     """Connections to `backend`. `available`: some address is up and its circuit admits requests.
 
-    `opened` counts how often a circuit opened.
+    `counters` takes how often a circuit opened.
     """
 
-    def __init__(self, backend: Backend, loop: asyncio.AbstractEventLoop, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        loop: asyncio.AbstractEventLoop,
+        now: Callable[[], float],
+        counters: Counter[str],
+    ) -> None:
         self.backend = backend
         self.available = True
-        self.opened = 0
         patience = backend.timeouts.connect + backend.timeouts.first_byte
         self.circuits = [Circuit(backend.breaker, patience) for _ in backend.addresses]
         self._up = [True] * len(backend.addresses)
         self._loop = loop
         self._now = now
+        self._counters = counters
         self._idle: list[UpstreamConnection] = []
         self._all: set[UpstreamConnection] = set()
         self._waiting: deque[Exchange] = deque()
@@ -108,7 +115,7 @@ class Pool:
             return
         self._judge()
         if was_closed:
-            self.opened += 1
+            self._counters[series("banyan_edge_breaker_opened_total", backend=self.backend.name)] += 1
             log.warning("circuit opened", backend=self.backend.name, url=self._authority(address))
         for connection in [one for one in self._idle if one.address == address]:
             connection.transport.close()
@@ -168,7 +175,9 @@ class Pool:
             return
         circuit = self.circuits[connection.address]
         if circuit.state is State.TRIAL and connection.fresh:
-            self.undecided(connection.address)  # whom it was made for is served already: it proves nothing yet
+            self.undecided(
+                connection.address
+            )  # whom it was made for is served already: it proves nothing yet
         if self._retired or circuit.state is State.OPEN or len(self._idle) >= self.backend.pool.max_idle:
             connection.transport.close()
             return

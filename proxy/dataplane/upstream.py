@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from proxy.dataplane.framing import BodyReader, ChunkedReader, CloseReader, LengthReader
 from proxy.dataplane.heads import CHUNKED, UNTIL_CLOSE, ResponseHead
-from proxy.dataplane.scan import Scanner
+from proxy.dataplane.scanner import make_scanner
 from proxy.dataplane.tunnel import accepts_websocket
 from proxy.model import HeadLimits, Malformed
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from proxy.dataplane.pool import Pool
 
 # A backend is trusted to send larger heads than a client may.
-_SCANNER: Final = Scanner(
+_SCANNER: Final = make_scanner(
     HeadLimits(head_bytes=65_536, header_count=200), frozenset({b"cache-control", b"sec-websocket-accept"})
 )
 _INTERIM_LIMIT: Final = 16

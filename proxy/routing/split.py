@@ -25,6 +25,8 @@ from proxy.routing.visitor import Visitor
 class Reason(StrEnum):
     """Why a request went where it went; also a metric label and a field of every log line. Never renamed."""
 
+    __hash__ = str.__hash__  # an enumeration's own is written in Python, and this one is hashed per request
+
     UNMATCHED = "unmatched"
     """No route of the catalogue matches."""
     NO_GROUP = "no-group"

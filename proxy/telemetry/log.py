@@ -20,6 +20,11 @@ import structlog
 
 Format = Literal["json", "console"]
 _LINES_AT_ONCE: Final = 256
+# The % operator, for it is the fastest way to put a line together.
+_JSON_LINE: Final = (
+    '{"time":"%s.%03dZ","event":"request","request_id":"%s","method":"%s",%s,"status":%d,"failure":"%s",'
+    '"ms":%.2f,"first_byte_ms":%.2f,"bytes_in":%d,"bytes_out":%d}\n'
+)
 
 
 class AccessLog:
@@ -42,16 +47,20 @@ class AccessLog:
         self.on = target != "off"
         self.reopen()
 
+    def place(self, route: str, group: str, side: str, reason: str, generation: int) -> str:
+        """The part of a line that many exchanges share, put together once for them all."""
+        if self._json:
+            return (
+                f'"route":"{route}","group":"{group}","side":"{side}","reason":"{reason}",'
+                f'"generation":{generation}'
+            )
+        return f"{route} {side} ({reason})"
+
     def line(
         self,
-        *,
+        place: str,
         request_id: str,
         method: str,
-        route: str,
-        group: str,
-        side: str,
-        reason: str,
-        generation: int,
         status: int,
         failure: str,
         seconds: float,
@@ -59,25 +68,24 @@ class AccessLog:
         bytes_in: int,
         bytes_out: int,
     ) -> None:
-        """Note one exchange. `request_id` and `method` were checked to be plain; the others are names of ours."""
+        """Note one exchange. `request_id` and `method` were checked to be plain; the others are ours."""
         now = self._clock()
         second = int(now)
         if second != self._second:
             self._second = second
             self._stamp = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        stamp = f"{self._stamp}.{int((now - second) * 1000):03d}Z"
+        milliseconds = int((now - second) * 1000)
         if self._json:
-            self._lines.append(
-                f'{{"time":"{stamp}","event":"request","request_id":"{request_id}","method":"{method}",'
-                f'"route":"{route}","group":"{group}","side":"{side}","reason":"{reason}",'
-                f'"generation":{generation},"status":{status},"failure":"{failure}","ms":{seconds * 1000:.2f},'
-                f'"first_byte_ms":{first_byte * 1000:.2f},"bytes_in":{bytes_in},"bytes_out":{bytes_out}}}\n'
+            line = _JSON_LINE % (
+                *(self._stamp, milliseconds, request_id, method, place, status, failure),
+                *(seconds * 1000, first_byte * 1000, bytes_in, bytes_out),
             )
         else:
-            self._lines.append(
-                f"{stamp} {status} {method} {route} {side} ({reason}) {seconds * 1000:.1f} ms {bytes_out} B"
+            line = (
+                f"{self._stamp}.{milliseconds:03d}Z {status} {method} {place} {seconds * 1000:.1f} ms {bytes_out} B"
                 f"{' ' + failure if failure else ''} {request_id}\n"
             )
+        self._lines.append(line)
         if len(self._lines) >= _LINES_AT_ONCE:
             self.flush()
 

@@ -186,6 +186,11 @@ HELP: Final = {
     "banyan_edge_tunnels": ("gauge", "Open WebSocket tunnels."),
     "banyan_edge_backend_connections": ("gauge", "Connections to backends by state."),
     "banyan_edge_backend_up": ("gauge", "Whether a backend's address answered its last health check."),
+    "banyan_edge_breaker_open": (
+        "gauge",
+        "Workers that leave a backend alone because it failed at all of its addresses.",
+    ),
+    "banyan_edge_breaker_opened_total": ("counter", "How often an address was left alone after failures."),
     "banyan_edge_generation": ("gauge", "The generation of the configuration that runs."),
     "banyan_edge_reloads_total": ("counter", "Reloads of the configuration by outcome."),
     "banyan_edge_config_rejected": (

@@ -27,12 +27,14 @@ from tests.proxytest.backend import ScriptedBackend
 SECRET = "a-secret-for-tests-" * 4
 
 
-def routing(legacy: str, python: str, groups: str = "", more: str = "") -> str:
-    """A routing file for two backends. `groups` are lines of the groups mapping, `more` further top-level keys."""
+def routing(legacy: str, python: str, groups: str = "", more: str = "", *, backend: str = "") -> str:
+    """A routing file for two backends. `groups` are lines of the groups mapping, `more` further top-level keys,
+    `backend` further keys of both backends (`timeouts: {…}`)."""
+    keys = f", {backend}" if backend else ""
     lines = "".join(f"  {line}\n" for line in groups.splitlines())
     return (
         "version: 1\nsalt: test\n"
-        f"backends:\n  legacy: {{urls: ['{legacy}']}}\n  python: {{urls: ['{python}']}}\n"
+        f"backends:\n  legacy: {{urls: ['{legacy}']{keys}}}\n  python: {{urls: ['{python}']{keys}}}\n"
         f"{more}\n" + (f"groups:\n{lines}" if lines else "")
     )
 
@@ -91,14 +93,15 @@ async def in_process_edge(
 
 @contextlib.asynccontextmanager
 async def two_sides(
-    folder: Path, groups: str = "", more: str = "", *, log: Path | None = None
+    folder: Path, groups: str = "", more: str = "", *, backend: str = "", log: Path | None = None
 ) -> AsyncIterator[tuple[InProcessEdge, ScriptedBackend, ScriptedBackend]]:
     """An edge in this loop between two scripted backends: (edge, legacy, python)."""
     legacy, python = ScriptedBackend("legacy"), ScriptedBackend("python")
     await legacy.start()
     await python.start()
     try:
-        async with in_process_edge(routing(legacy.url, python.url, groups, more), folder, log=log) as edge:
+        text = routing(legacy.url, python.url, groups, more, backend=backend)
+        async with in_process_edge(text, folder, log=log) as edge:
             yield edge, legacy, python
     finally:
         await legacy.stop()

@@ -16,21 +16,8 @@ MOMENT = 1_796_000_000.125
 
 
 def note(log: AccessLog) -> None:
-    log.line(
-        request_id="id-1",
-        method="GET",
-        route="tags#index",
-        group="tags-reads",
-        side="python",
-        reason="share",
-        generation=4,
-        status=200,
-        failure="",
-        seconds=0.0123,
-        first_byte=0.0100,
-        bytes_in=0,
-        bytes_out=2048,
-    )
+    place = log.place("tags#index", "tags-reads", "python", "share", 4)
+    log.line(place, "id-1", "GET", 200, "", 0.0123, 0.0100, 0, 2048)
 
 
 def test_a_json_line(tmp_path: Path) -> None:
