@@ -463,4 +463,4 @@ cdef bint _is_plain_host(const unsigned char *value, Py_ssize_t size) nogil:
             colon = at
         elif colon >= 0 and (value[at] < 48 or value[at] > 57):
             return False
-    return colon < 0 or size - colon - 1 <= 5
+    return size > 0 and colon != 0 and (colon < 0 or size - colon - 1 <= 5)

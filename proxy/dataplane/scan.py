@@ -38,7 +38,7 @@ from proxy.model import HeadLimits, Malformed
 _CONTROLS: Final = bytes(c for c in range(32) if c not in (9, 10, 13)) + b"\x7f"
 _CONTROLS_AND_BREAKS: Final = _CONTROLS + b"\r\n"
 _TARGET_BAD: Final = re.compile(rb"[\x00-\x20\x7f#]")
-_HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{0,5})?\Z")
+_HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?\Z")
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}\Z")
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: [^\r\n]*)?\Z")
 _VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]\Z")
@@ -190,7 +190,7 @@ def _refuse_characters(head: bytes) -> None:
 def _refuse_hopeless(data: bytes, limits: HeadLimits) -> None:
     """Refuse an unfinished head as soon as no further byte can make it good."""
     first = data.find(b"\r\n")
-    if first < 0 and len(data) > limits.target_bytes + 64:
+    if (len(data) if first < 0 else first) > limits.target_bytes + 64:
         raise Malformed(
             "target-too-long", f"the request target is longer than {limits.target_bytes} bytes", 414
         )

@@ -216,6 +216,10 @@ REQUEST_LINES = {
 }
 HOSTS = {
     "none": [],
+    "empty": [b"Host:"],
+    "blank": [b"Host: \t "],
+    "port alone": [b"Host: :80"],
+    "two, first empty": [b"Host:", b"Host: a"],
     "two": [b"Host: a", b"Host: a"],
     "two, other case": [b"Host: a", b"host: b"],
     "list": [b"Host: a, b"],

@@ -43,6 +43,9 @@ def request(start: bytes = b"GET / HTTP/1.1", *lines: bytes, host: bytes = b"Hos
         (request(b"GET * HTTP/1.1"), "target", 400),
         (request(host=b""), "host", 400),
         (request(b"GET / HTTP/1.1", b"Host: b.test"), "host", 400),
+        (request(host=b"Host:"), "host", 400),
+        (request(host=b"Host: :80"), "host", 400),
+        (request(b"GET http://:80/ HTTP/1.1"), "host", 400),
         (request(host=b"Host: a b"), "host", 400),
         (request(host=b"Host: a.test/x"), "host", 400),
         (request(b"GET / HTTP/1.1", b"Name : v"), "header-name", 400),
@@ -95,6 +98,7 @@ def test_refuses_what_servers_read_differently(data: bytes, code: str, status: i
         (b"GET / HTTP/1.1\r\nA: b\rc", "bare-line-break"),
         (b"GET /\0", "control-character"),
         (b"x" * 2000, "target-too-long"),
+        (b"GET /" + b"x" * 5000 + b" HTTP/1.1\r\n", "target-too-long"),
         (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 1000, "head-too-large"),
     ],
 )
