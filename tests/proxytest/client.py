@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -108,6 +110,12 @@ class RawClient:
             message = await read_message(self.reader, method=method)
         assert message is not None, "the connection was closed without an answer"
         return message
+
+    def vanish(self) -> None:
+        """Reset the connection, as a client that is killed or unplugged."""
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
 
     async def ended(self) -> bool:
         """Whether the other side ended the connection, cleanly or not (and sent nothing more)."""
