@@ -52,9 +52,10 @@ class Code(StrEnum):
     SAME_SIDES = "same-sides"
     UNSAFE_SHADOW = "unsafe-shadow"
     UNUSED_RAMP = "unused-ramp"
+    SPLIT_BUNDLE = "split-bundle"
 
 
-WARNINGS = frozenset({Code.UNSAFE_SHADOW, Code.UNUSED_RAMP, Code.SAME_SIDES})
+WARNINGS = frozenset({Code.UNSAFE_SHADOW, Code.UNUSED_RAMP, Code.SAME_SIDES, Code.SPLIT_BUNDLE})
 """Codes that do not keep a file from being used."""
 
 

@@ -47,6 +47,15 @@ class Walk:
         )
         return INVALID
 
+    def is_written(self, path: Path) -> bool:
+        """Whether there is something at `path`, even if it could not be read."""
+        return path in self.places
+
+    def is_sound(self, path: Path) -> bool:
+        """Whether nothing was noted at `path` itself."""
+        place = self.places.get(path)
+        return all((one.line, one.column) != place for one in self.findings.found)
+
     def place(self, path: Path) -> Position:
         """Where the value at `path` stands, else the nearest value around it."""
         while path not in self.places and path:

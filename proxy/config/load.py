@@ -14,6 +14,9 @@ from proxy.config.nodes import MOST_BYTES, START, read_nodes
 from proxy.config.resolve import resolve
 from proxy.config.written import ROUTING, CatalogueRow, Written, WrittenConfig
 
+_OTHERWISE = {"version": 1, "salt": "", "backends": {}}
+"""Stands in for required keys that have an error of their own, so that all the rest is checked at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -59,7 +62,7 @@ def parse(
     config = None
     walk = Walk(findings, environ, require_variables)
     node = read_nodes(data, findings)
-    written = INVALID if node is None else ROUTING.read(node, (), walk)
+    written = INVALID if node is None else ROUTING.read(node, (), walk, _OTHERWISE)
     if isinstance(written, Written):
         rows: tuple[CatalogueRow, ...] | None = None
         if written.catalogue is not None:
@@ -67,17 +70,18 @@ def parse(
             files.append(place)
             catalogue_findings.file = str(place)
             rows = _catalogue(place, findings, catalogue_findings, walk)
-        if written.catalogue is None or rows is not None:
-            complete = not catalogue_findings.found
-            all_rows, members = resolve(written, rows, walk, complete=complete)
-            config = WrittenConfig(file, written, all_rows, members)
+        complete = rows is not None and not catalogue_findings.found
+        if walk.is_written(("catalogue",)):
+            rows = rows or ()
+        all_rows, members = resolve(written, rows, walk, complete=complete)
+        config = WrittenConfig(file, written, all_rows, members)
     found = [*findings.found, *catalogue_findings.found]
     errors = only(found, Severity.ERROR)
     return Loaded(None if errors else config, errors, only(found, Severity.WARNING), tuple(files))
 
 
 def _catalogue(place: Path, findings: Findings, own: Findings, walk: Walk) -> tuple[CatalogueRow, ...] | None:
-    """The catalogue's rows; None where there is nothing to check the groups against."""
+    """The catalogue's rows, as far as they can be read; None where the file cannot."""
     try:
         data = _bytes_of(place)
     except OSError as error:
@@ -88,8 +92,7 @@ def _catalogue(place: Path, findings: Findings, own: Findings, walk: Walk) -> tu
             "Make it with `banyan routes import`, or correct its name.",
         )
         return None
-    rows = read_catalogue(data, own)
-    return rows or None
+    return read_catalogue(data, own)
 
 
 def _read(path: Path, findings: Findings) -> bytes | None:

@@ -27,6 +27,12 @@ _INTEGER = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z|[-+]?\.(?:inf|nan)\Z")
 
 
+_CORE = "tag:yaml.org,2002:"
+_READ_AS_PLAIN = frozenset(f"{_CORE}{name}" for name in ("int", "float", "bool", "null"))
+_TAGS = _READ_AS_PLAIN | {None, "!", f"{_CORE}str", f"{_CORE}map", f"{_CORE}seq"}
+"""Tags that YAML's core schema has; others would ask for objects."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scalar:
     """Text; `plain` when it was written without quotes and so may be a number, a boolean or null."""
@@ -115,14 +121,23 @@ def read_nodes(data: bytes, findings: Findings) -> Node | None:
         )
     except _NotOneDocumentError as error:
         findings.add(
-            Code.YAML_SYNTAX, error.at, f"not YAML: {error}", "Keep one document; define what you refer to."
+            Code.YAML_SYNTAX,
+            error.at,
+            f"not YAML: {error}",
+            "Keep one document of plain YAML; define what you refer to.",
         )
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = START if mark is None else Position(mark.line + 1, mark.column + 1)
         said = " ".join(part for part in (error.context, error.problem) if part)
+        is_tab = mark is not None and text[mark.index : mark.index + 1] == "\t"
         findings.add(
-            Code.YAML_SYNTAX, place, f"not YAML: {said}", "Check indentation, quotes and brackets here."
+            Code.YAML_SYNTAX,
+            place,
+            f"not YAML: {said}",
+            "Indent with spaces: YAML takes no tabs here."
+            if is_tab
+            else "Check indentation, quotes and brackets here.",
         )
     except yaml.YAMLError as error:
         place = _place_of_character(text, getattr(error, "position", 0))
@@ -174,9 +189,11 @@ class _Composer:
             raise _TooComplexError(at)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, at)
+        if (tag := getattr(event, "tag", None)) not in _TAGS:
+            raise _NotOneDocumentError(at, f"the tag {tag} means nothing here")
         node: Node
         if isinstance(event, yaml.ScalarEvent):
-            node = Scalar(at, event.value, event.implicit[0])
+            node = Scalar(at, event.value, event.tag in _READ_AS_PLAIN if event.tag else event.implicit[0])
         elif isinstance(event, yaml.SequenceStartEvent):
             node = Listing(at, tuple(self._until(yaml.SequenceEndEvent, depth)))
         else:

@@ -11,6 +11,7 @@ keys that the documentation must describe.
 
 from __future__ import annotations
 
+from collections import abc
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
@@ -18,6 +19,11 @@ from typing import Any
 from proxy.config.errors import Code, did_you_mean
 from proxy.config.kinds import INVALID, Invalid, Kind, ListOf, NamedOf, Walk, pairs_of
 from proxy.config.nodes import Mapping, Node
+
+Attributes = abc.Mapping[str, Any]
+"""Values by the name of their attribute."""
+
+_NO_MERGING = "YAML 1.2 has no merge keys: write the keys out, or put an alias in the place of a whole value."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +69,21 @@ class Record:
     of: type
     what: str
 
-    def read(self, node: Node, path: tuple[str | int, ...], walk: Walk) -> Any | Invalid:
+    def read(
+        self,
+        node: Node,
+        path: tuple[str | int, ...],
+        walk: Walk,
+        otherwise: Attributes | None = None,
+    ) -> Any | Invalid:
+        """As any kind does. `otherwise` stands in for required keys that are missing or could not be read (their
+        findings are noted), so that what depends on the rest can be checked all the same.
+        """
         if not isinstance(node, Mapping):
             return walk.wrong(node, self.words())
         walk.places.setdefault(path, node.at)
         keys = {one.name: one for one in keys_of(self.of)}
         values: dict[str, Any] = {}
-        complete = True
         given = pairs_of(node, walk)
         for name, (place, inner) in given.items():
             if name not in keys:
@@ -77,24 +91,25 @@ class Record:
                     Code.UNKNOWN_KEY,
                     place.at,
                     f"{self.what} has no key {name!r}",
-                    did_you_mean(name, list(keys), f"Known keys: {', '.join(keys)}."),
+                    _NO_MERGING
+                    if name == "<<"
+                    else did_you_mean(name, list(keys), f"Known keys: {', '.join(keys)}."),
                 )
                 continue
             walk.places[(*path, name)] = inner.at
             value = keys[name].kind.read(inner, (*path, name), walk)
-            if value is INVALID:
-                complete = complete and not keys[name].required
-            else:
+            if value is not INVALID:
                 values[keys[name].attribute] = value
         for name, one in keys.items():
             if one.required and name not in given:
-                complete = False
                 walk.findings.add(
                     Code.MISSING_KEY,
                     node.at,
                     f"{self.what} needs {name!r}",
                     f"Add `{name}:` with {one.kind.words()}.",
                 )
+        values = {**(otherwise or {}), **values}
+        complete = all(one.attribute in values for one in keys.values() if one.required)
         return self.of(**values) if complete else INVALID
 
     def schema(self) -> dict[str, Any]:

@@ -91,6 +91,11 @@ class _Selector:
         literal = _LITERAL.fullmatch(entry)
         if literal:
             return self._literal(literal[1], literal[2], path, define)
+        if meant := _nearly_literal(entry):
+            self._note(
+                Code.UNKNOWN_ROUTE, path, f"{entry} is neither a name nor `METHOD /path`", f"Write {meant}."
+            )
+            return ()
         if self._open:
             self._note(
                 Code.UNKNOWN_ROUTE,
@@ -153,6 +158,12 @@ def _without_format(path: str) -> str:
     return path.removesuffix("(.:format)").rstrip("/")
 
 
+def _nearly_literal(entry: str) -> str | None:
+    """What was meant by an entry that has a path, but no method in capitals; None for names and globs."""
+    found = re.fullmatch(r"(?:([A-Za-z|]+)\s+)?(/\S*)", entry)
+    return f"`{(found[1] or 'GET').upper()} {found[2]}`" if found else None
+
+
 def _check_owners(members: Mapping[str, list[int]], rows: Sequence[CatalogueRow], walk: Walk) -> None:
     owner: dict[int, str] = {}
     for name, indexes in members.items():
@@ -172,7 +183,7 @@ def _check_group(name: str, group: WrittenGroup, written: Written, walk: Walk) -
         backend = getattr(group, attribute)
         if backend is not None:
             _known_backend(backend, ("groups", name, spelt), written, walk)
-    if group.ramp is not None and group.ramp not in written.ramps:
+    if group.ramp is not None and not walk.is_written(("ramps", group.ramp)):
         walk.findings.add(
             Code.UNKNOWN_RAMP,
             walk.place(("groups", name, "ramp")),
@@ -190,7 +201,7 @@ def _check_group(name: str, group: WrittenGroup, written: Written, walk: Walk) -
 
 
 def _known_backend(backend: str, path: Path, written: Written, walk: Walk) -> None:
-    if backend not in written.backends:
+    if not walk.is_written(("backends", backend)) and written.backends:
         walk.findings.add(
             Code.UNKNOWN_BACKEND,
             walk.place(path),
@@ -205,12 +216,13 @@ def _check_members(
     with_token = ", ".join(dict.fromkeys(row.name for row in rows if row.body_token))
     ramp = written.ramps.get(group.ramp or "")
     for key, shares in (("percent", (group.percent,)), ("ramp", ramp.steps if ramp else ())):
-        if with_token and any(share not in (0, 100) for share in shares):
+        split = [share for share in shares if share not in (0, 100)]
+        if with_token and split:
             walk.findings.add(
                 Code.SPLIT_BODY_TOKEN,
                 walk.place(("groups", name, key)),
                 f"{with_token} may carry a token in the body, which the edge does not read: "
-                f"{name} cannot be split at {', '.join(f'{share:g}' for share in shares)} %",
+                f"{name} cannot be split at {', '.join(f'{share:g}' for share in split)} %",
                 "Use 0 or 100 and no ramp, or give such routes a group of their own.",
             )
     if group.shadow and rows and all(row.repeat is Repeat.UNSAFE for row in rows):
@@ -258,8 +270,11 @@ def _check_names(written: Written, walk: Walk) -> None:
 
 
 def _known_group(group: str, path: Path, written: Written, walk: Walk) -> bool:
+    """Whether a group can be looked at: it is there, and could be read."""
     if group in written.groups:
         return True
+    if walk.is_written(("groups", group)):
+        return False
     walk.findings.add(
         Code.UNKNOWN_GROUP,
         walk.place(path),
@@ -276,6 +291,7 @@ def _check_bundles(written: Written, walk: Walk) -> None:
             name
             for number, name in enumerate(names)
             if _known_group(name, ("bundles", bundle, number), written, walk)
+            and walk.is_sound(("groups", name, "percent"))
         ]
         shares = {written.groups[name].percent for name in known}
         if len(shares) > 1:
@@ -286,6 +302,14 @@ def _check_bundles(written: Written, walk: Walk) -> None:
                 + ", ".join(f"{name} {written.groups[name].percent:g} %" for name in known),
                 "They write the same rows: give them one share.",
             )
+        elif apart := _apart({name: written.groups[name] for name in known}, written):
+            walk.findings.add(
+                Code.SPLIT_BUNDLE,
+                walk.place(("bundles", bundle)),
+                f"the groups of bundle {bundle} differ in {' and '.join(apart)}: "
+                "their users stand, or will stand, on different sides",
+                "They write the same rows: give them the same, or take one out.",
+            )
         for number, name in enumerate(names):
             first = bundle_of.setdefault(name, bundle)
             if first != bundle:
@@ -295,3 +319,16 @@ def _check_bundles(written: Written, walk: Walk) -> None:
                     f"group {name} is in bundle {first} too",
                     "Merge the two bundles.",
                 )
+
+
+def _apart(groups: Mapping[str, WrittenGroup], written: Written) -> list[str]:
+    """The keys by which groups of equal shares send one user to different sides, now or on their ramps."""
+    defaults = written.defaults
+    keys: dict[str, set[object]] = {
+        "kill": {group.kill for group in groups.values() if group.percent},
+        "from": {group.from_ or defaults.from_ for group in groups.values()},
+        "to": {group.to or defaults.to for group in groups.values()},
+        "sticky": {group.sticky or defaults.sticky for group in groups.values()},
+        "ramp": {group.ramp for group in groups.values()},
+    }
+    return [key for key, values in keys.items() if len(values) > 1]

@@ -92,6 +92,16 @@ EXAMPLES: dict[Code, tuple[str | bytes | None, str | None, int, int, str]] = {
     ),
     Code.UNSAFE_SHADOW: (HEAD + GROUP + "{shadow: 5, routes: [POST /up]}\n", None, 7, 18, "may be repeated"),
     Code.UNUSED_RAMP: (HEAD + "ramps: {slow: {steps: [1, 100]}}\n", None, 6, 9, "no group uses ramp slow"),
+    Code.SPLIT_BUNDLE: (
+        HEAD
+        + "bundles: {a: [tags, up]}\n"
+        + GROUP
+        + "{percent: 1, kill: true, routes: [GET /tags]}\n  up: {percent: 1, routes: [GET /up]}\n",
+        None,
+        6,
+        11,
+        "differ in kill",
+    ),
 }
 
 
@@ -127,6 +137,86 @@ kill: 1
 """,
     )
     assert codes(loaded) == ["out-of-range", "duplicate-key", "bad-url", "out-of-range", "wrong-type"]
+
+
+NAMELESS = """\
+bundles: {pair: [nowhere]}
+groups:
+  tags: {ramp: nowhere, to: nowhere, routes: [tags#nothing]}
+"""
+
+
+@pytest.mark.parametrize("lost", ["version: 1\n", "salt: s1\n"])
+def test_names_are_looked_up_where_a_required_key_is_missing(lost: str, tmp_path: Path) -> None:
+    loaded = load_text(tmp_path, WITH_CATALOGUE.replace(lost, "") + NAMELESS, CATALOGUE)
+    assert codes(loaded) == [
+        "missing-key",
+        "unknown-group",
+        "unknown-ramp",
+        "unknown-backend",
+        "unknown-route",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "code"), [(None, "catalogue-missing"), ("version: 1\nroutes: []\n", "out-of-range")]
+)
+def test_only_routes_need_the_catalogue(catalogue: str | None, code: str, tmp_path: Path) -> None:
+    loaded = load_text(tmp_path, WITH_CATALOGUE + NAMELESS, catalogue)
+    assert sorted(codes(loaded)) == sorted([code, "unknown-group", "unknown-ramp", "unknown-backend"])
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("ramps: {slow: {}}\n" + GROUP + "{ramp: slow, routes: [GET /up]}\n", "missing-key"),
+        ("pins: [{to: x, user: 1}]\n" + GROUP + "{to: x, routes: [GET /up]}\n", "wrong-type"),
+        (
+            "bundles: {a: [tags, up]}\n"
+            + GROUP
+            + "{percent: 1, routes: [GET /tags]}\n  up: {percent: 101, routes: [GET /up]}\n",
+            "out-of-range",
+        ),
+        ("bundles: {a: [tags]}\n" + GROUP + "{percent: 1}\n", "missing-key"),
+    ],
+)
+def test_what_is_broken_is_there_all_the_same(text: str, code: str, tmp_path: Path) -> None:
+    head = HEAD.replace("backends:\n", "backends:\n  x: {urls: 3}\n") if "to: x" in text else HEAD
+    assert codes(load_text(tmp_path, head + text)) == [code]
+
+
+def test_tags_ask_for_nothing_but_plain_values(tmp_path: Path) -> None:
+    text = HEAD + GROUP + "{percent: !!int 10, routes: [!!str GET /up]}\n"
+    assert codes(load_text(tmp_path, text)) == []
+    loaded = load_text(tmp_path, HEAD + "groups: !!python/object:os.system {}\n")
+    assert [(one.code, one.line, one.column) for one in loaded.errors] == [("yaml-syntax", 6, 9)]
+
+
+def test_remedies_say_what_was_meant(tmp_path: Path) -> None:
+    meant = {
+        GROUP + "{routes: [get /up]}\n": "Write `GET /up`.",
+        GROUP + "{routes: [/up]}\n": "Write `GET /up`.",
+        GROUP + "{<<: {}, routes: [GET /up]}\n": "YAML 1.2 has no merge keys",
+        "groups:\n\ttags: {}\n": "Indent with spaces",
+    }
+    for text, remedy in meant.items():
+        (found,) = load_text(tmp_path, HEAD + text).errors
+        assert found.remedy.startswith(remedy)
+
+
+def test_bundles_whose_users_part_are_remarked(tmp_path: Path) -> None:
+    for key in ("kill: true", "to: legacy, from: python", "sticky: none", "ramp: slow"):
+        text = (
+            HEAD
+            + "ramps: {slow: {steps: [2, 50]}}\nbundles: {a: [tags, up]}\n"
+            + GROUP
+            + f"{{percent: 1, {key}, routes: [GET /tags]}}\n  up: {{percent: 1, routes: [GET /up]}}\n"
+        )
+        loaded = load_text(tmp_path, text)
+        assert "split-bundle" in codes(loaded)
+        assert loaded.errors == ()
+    at_rest = text.replace("percent: 1", "percent: 0").replace("ramp: slow", "kill: true")
+    assert codes(load_text(tmp_path, at_rest)) == ["unused-ramp"]
 
 
 def test_findings_are_bounded() -> None:
