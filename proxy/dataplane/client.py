@@ -211,7 +211,8 @@ class ClientConnection(asyncio.Protocol):
             return False
         if exchange.request_body is not None:
             self._end(exchange, "client_closed")
-            return False
+            closing.reset(self._transport)
+            return True
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -238,12 +239,16 @@ class ClientConnection(asyncio.Protocol):
 
     def upstream_full(self, full: bool) -> None:
         """The backend reads too slowly (or caught up): hold the client back."""
+        exchange = self.exchange
         if full:
             self._paused_for_upstream = True
             self._transport.pause_reading()
         elif self._paused_for_upstream:
             self._paused_for_upstream = False
             self._resume_reading()
+        if exchange is not None and self._phase == _UPLOAD:
+            timeouts = exchange.timeouts
+            self._wait(_UPLOAD, timeouts.stream_idle if full else timeouts.request_body)
 
     def interim(self, head: ResponseHead) -> None:
         """A 1xx goes to the client at once, if its HTTP knows such."""
@@ -420,7 +425,9 @@ class ClientConnection(asyncio.Protocol):
         """Draining took too long."""
         if self.exchange is not None:
             self._end(self.exchange, "shutdown")
-        self._transport.abort()
+            closing.reset(self._transport)
+        else:
+            self._transport.abort()
 
     def _fail(self, code: str) -> None:
         """End the exchange with an answer of the edge's own; or by cutting it off, where it was half answered."""
@@ -433,7 +440,7 @@ class ClientConnection(asyncio.Protocol):
             return
         if exchange.status:
             self._end(exchange, code)
-            self._transport.abort()  # never a clean end: what was sent is not the whole
+            closing.reset(self._transport)  # never a clean end: what was sent is not the whole
             return
         exchange.status = status
         unread = exchange.head.length != 0

@@ -9,6 +9,9 @@ ends too, or has had time enough.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import struct
 from typing import TYPE_CHECKING, Final
 
 from proxy.dataplane.timers import NEVER
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 _LINGER_SECONDS: Final = 2.0
 _LINGER_BYTES: Final = 8 * 1024 * 1024
 _UNREAD_SECONDS: Final = 60.0  # for a client that has not read what it was sent
+_AT_ONCE: Final = struct.pack("ii", 1, 0)  # struct linger: on, no seconds
 
 
 class Closing(asyncio.Protocol):
@@ -75,3 +79,15 @@ def close(transport: asyncio.Transport, edge: Edge, *, linger: bool) -> bool:
     else:
         transport.close()
     return True
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End a client's connection in the middle of an answer, so that it cannot be taken for the whole.
+
+    An ordinary end would be the end of a body that has no other, as HTTP/1.0 knows it.
+    """
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    transport.abort()
