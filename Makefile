@@ -9,6 +9,7 @@ STAMP := $(VENV)/.ready
 ifeq ($(origin SECONDS),environment)
 SECONDS :=
 endif
+ROUNDS ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -30,6 +31,9 @@ demo: $(STAMP) ## the edge on recorded Loomio traffic (SECONDS=20 ends by itself
 
 test: $(STAMP) ## all tests
 	$(BIN)/pytest -n auto $(ARGS)
+
+bench: $(STAMP) ## the edge beside nginx, HAProxy, aiohttp and Node (ROUNDS=4, SECONDS=3 each, JSON=path)
+	@$(BIN)/python -m loadtests.bench $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(JSON),--json $(JSON)) $(ARGS)
 
 check: $(STAMP) ## lint, types and import rules
 	$(BIN)/ruff check .
