@@ -259,7 +259,8 @@ class Corpus:
             with _open(path) as stream:
                 for line in stream:
                     number += 1
-                    yield decoder.decode(line)
+                    if not line.isspace():
+                        yield decoder.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise CorpusError("corpus-broken", f"{path}:{number}: {error}") from error
         except (OSError, EOFError, lzma.LZMAError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.kernel.errors import BadRequestError
 from services.kernel.http import Context, Handler
 from services.kernel.routes import Route
 from services.kernel.settings import LOOMIO_VERSION, Settings
@@ -13,7 +14,9 @@ from services.kernel.settings import LOOMIO_VERSION, Settings
 async def version(context: Context) -> dict[str, Any]:
     """Which version and release this is, and whether the client is outdated."""
     params, settings = context.params, context.settings
-    has = (params.text("version") or "") if "version" in params else "0.0.0"
+    has = params.text("version") if "version" in params else "0.0.0"
+    if has is None:
+        raise BadRequestError  # `?version`: Rails falls over
     return {
         "version": LOOMIO_VERSION,
         "release": settings.release,

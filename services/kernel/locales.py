@@ -60,9 +60,9 @@ def accepted(header: str | None) -> list[str]:
 
 
 def preferred(asked: str | None, selected: str | None, header: str | None, detected: str | None) -> str:
-    """The language of an answer: what the request asks for (supported or not), what the person chose, what
-    the browser prefers, what it preferred before.
+    """The language of an answer: what the request asks for (supported or not, even if empty), what the person
+    chose, what the browser prefers, what it preferred before.
     """
-    if asked:
+    if asked is not None:
         return normalize(asked)
     return first_supported([selected, *accepted(header), detected])

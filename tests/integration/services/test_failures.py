@@ -97,6 +97,12 @@ async def test_paths_are_matched_as_rails_matches_them(service: Service) -> None
     assert (await service.get("/api/v1/boot/version", method="OPTIONS")).status == 404
 
 
+async def test_a_version_without_a_value_is_no_version(service: Service) -> None:
+    """Rails falls over (500): nothing cannot be compared with a text."""
+    assert await service.status("/api/v1/boot/version?version") == 400
+    assert (await service.json("/api/v1/boot/version?version="))["reload"] is True
+
+
 async def test_the_request_id_is_kept_and_cleaned(service: Service) -> None:
     given = await service.get("/api/v1/boot/version", headers={"X-Request-Id": "abc-1@x y;z"})
     assert header(given, "x-request-id") == "abc-1@xyz"

@@ -85,6 +85,13 @@ def test_a_broken_line_is_named_by_file_and_number(tmp_path: Path, line: str) ->
     assert caught.value.code == "corpus-broken"
 
 
+def test_blank_lines_are_no_cases(tmp_path: Path) -> None:
+    write_corpus(tmp_path, [read_case("/a", 1)])
+    packed = tmp_path / "reads.jsonl.xz"
+    packed.write_bytes(lzma.compress(lzma.decompress(packed.read_bytes()) + b"\n \n"))
+    assert [case.request.path for case in Corpus.open(tmp_path).reads()] == ["/a"]
+
+
 def test_a_truncated_file_is_told(tmp_path: Path) -> None:
     write_corpus(tmp_path, [read_case("/a", 1)])
     path = tmp_path / "reads.jsonl.xz"

@@ -43,7 +43,7 @@ def test_what_is_asked_for_goes_before_what_was_chosen_before_the_browser() -> N
     assert locales.preferred("xx", "fr", "de", "it") == "xx"
     assert locales.preferred(None, "fr", "de", "it") == "fr"
     assert locales.preferred(None, None, "yy, de", "it") == "de"
-    assert locales.preferred("", None, None, "it") == "it"
+    assert locales.preferred("", "fr", "de", "it") == ""
     assert locales.preferred(None, None, None, None) == "en"
 
 
