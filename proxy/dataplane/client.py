@@ -89,11 +89,11 @@ class ClientConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes of a request, or of several."""
         exchange = self.exchange
-        if exchange is None:
+        if exchange is None and not self._write_paused:
             self._request(self._held + data if self._held else data)
-        elif exchange.request_body is not None:
+        elif exchange is not None and exchange.request_body is not None:
             self._upload(exchange, data)
-        else:
+        else:  # sent ahead: its turn comes when what was asked before is answered, and the answers are read
             self._held += data
             if len(self._held) > _PIPELINE_BYTES:
                 self._transport.pause_reading()
@@ -110,7 +110,7 @@ class ClientConnection(asyncio.Protocol):
         if head is None:
             self._held = data
             if self._half_closed:
-                self._close()
+                self._end_of_requests()
             elif data and self._phase == _IDLE:
                 self._wait(_HEAD, _HEAD_SECONDS)
             return
@@ -204,16 +204,20 @@ class ClientConnection(asyncio.Protocol):
         """asyncio: the client finished sending. It still gets the answer to what it asked completely."""
         self._half_closed = True
         exchange = self.exchange
-        if exchange is None:
-            if self._held and self._phase == _HEAD:
-                self._refuse(400, "incomplete", "the connection ended in the middle of a request")
-                return True
-            return False
-        if exchange.request_body is not None:
-            self._end(exchange, "client_closed")
-            closing.reset(self._transport)
-            return True
+        if exchange is not None:
+            if exchange.request_body is not None:
+                self._end(exchange, "client_closed")
+                closing.reset(self._transport)
+        elif self._phase == _HEAD or not self._held:
+            self._end_of_requests()
         return True
+
+    def _end_of_requests(self) -> None:
+        """All complete requests are answered, and no more will come."""
+        if self._held:
+            self._refuse(400, "incomplete", "the connection ended in the middle of a request")
+        else:
+            self._close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the client is gone; so is its request to the backend."""
@@ -268,7 +272,7 @@ class ClientConnection(asyncio.Protocol):
         self._close_after = not (
             request.keep_alive
             and exchange.request_body is None
-            and not self._half_closed
+            and (not self._half_closed or self._held)
             and not self._edge.draining
             and (head.length >= 0 or self._chunked)
         )
@@ -304,8 +308,8 @@ class ClientConnection(asyncio.Protocol):
         self._edge.account(exchange)
         if unfinished:
             self._close(linger=True)
-        elif self._close_after:
-            self._close()
+        elif self._close_after or (self._half_closed and not self._held):
+            self._close(linger=bool(self._held))
         else:
             self._next()
 
@@ -358,6 +362,7 @@ class ClientConnection(asyncio.Protocol):
         self._edge.left(self)
         self._edge.tunnels.join(self._transport, upstream, exchange.timeouts.tunnel_idle)
         if sent_ahead:
+            self._resume_reading()
             upstream.write(sent_ahead)
 
     # -- the pace ---------------------------------------------------------------------------------------------
@@ -368,8 +373,8 @@ class ClientConnection(asyncio.Protocol):
         exchange = self.exchange
         if exchange is not None:
             self._wait(_STREAM, exchange.timeouts.stream_idle)
-            if exchange.upstream is not None and not exchange.upstream.transport.is_closing():
-                exchange.upstream.transport.pause_reading()
+            if exchange.upstream is not None:
+                exchange.upstream.hold()
 
     def resume_writing(self) -> None:
         """asyncio: the client caught up."""
@@ -377,9 +382,9 @@ class ClientConnection(asyncio.Protocol):
         exchange = self.exchange
         if exchange is None:
             self._go_on()
-        elif exchange.upstream is not None and not exchange.upstream.transport.is_closing():
+        elif exchange.upstream is not None:
             self._wait(_STREAM, exchange.timeouts.stream_idle)
-            exchange.upstream.transport.resume_reading()
+            exchange.upstream.go_on()
 
     def _resume_reading(self) -> None:
         if not self._transport.is_closing():
@@ -501,4 +506,4 @@ _TOO_SLOW: Final = frozenset(
     {"backend_first_byte_timeout", "backend_stream_timeout", "backend_total_timeout"}
 )
 _NOT_CONNECTED: Final = asyncio.Transport()
-_NOTHING_TOLD: Final = (b"", b"")
+_NOTHING_TOLD: Final[tuple[bytes | None, bytes]] = (None, b"")

@@ -23,13 +23,14 @@ from proxy.dataplane.scanner import make_scanner
 from proxy.dataplane.timers import TICK, Wheel
 from proxy.dataplane.tunnel import Tunnels
 from proxy.model import HeadLimits
-from proxy.routing.split import Decision, Reason, decide, headers_looked_at
+from proxy.routing.split import Decision, Reason, decide, headers_looked_at, settled
+from proxy.routing.visitor import needs_no_cookie
 from proxy.telemetry.metrics import Cell, Recorder, Snapshot, series
 
 if TYPE_CHECKING:
     from proxy.dataplane.heads import RequestHead, ResponseHead
     from proxy.routing.subject import SubjectReader
-    from proxy.routing.table import Backend, Table
+    from proxy.routing.table import Backend, Route, Table
     from proxy.telemetry.log import AccessLog
 
 _REQUEST_ID: Final = re.compile(rb"[0-9A-Za-z_.@:+/=-]{1,128}\Z")
@@ -41,7 +42,7 @@ log = structlog.get_logger()
 class Generation:
     """A table with what this worker needs to run it. `pools` and the table's backends go by the same index."""
 
-    __slots__ = ("_accounts", "pools", "scanner", "table")
+    __slots__ = ("_accounts", "_settled", "pools", "scanner", "table")
 
     def __init__(self, table: Table, pools: list[Pool]) -> None:
         self.table = table
@@ -50,6 +51,15 @@ class Generation:
         self.scanner = make_scanner(HeadLimits(limits.head, limits.target, limits.headers), noted)
         self.pools = pools
         self._accounts: dict[tuple[int, int, Reason], Account] = {}
+        self._settled: dict[int, Decision | None] = {}
+
+    def settled(self, route: Route) -> Decision | None:
+        """The decision on `route`, if it is the same for nearly all."""
+        try:
+            return self._settled[route.index]
+        except KeyError:
+            decision = self._settled[route.index] = settled(self.table, route)
+            return decision
 
     def account(self, exchange: Exchange, recorder: Recorder, log: AccessLog) -> Account:
         """Where an exchange is counted: its route, on the side that carried it, for its reason."""
@@ -144,17 +154,19 @@ class Edge:
         generation = self.generation
         table = generation.table
         route = table.match(head.method, head.path) or table.unmatched
-        decision: Decision = decide(
-            table,
-            route,
-            method=head.method,
-            path=head.path,
-            query=head.query,
-            headers=head.fields,
-            reader=self._reader,
-            peer=address,
-            available=[pool.available for pool in generation.pools],
-        )
+        decision = generation.settled(route)
+        if decision is None or not needs_no_cookie(table, self._reader, head.fields):
+            decision = decide(
+                table,
+                route,
+                method=head.method,
+                path=head.path,
+                query=head.query,
+                headers=head.fields,
+                reader=self._reader,
+                peer=address,
+                available=[pool.available for pool in generation.pools],
+            )
         said = head.forwarding.get(b"x-request-id")
         request_id = said if said is not None and _REQUEST_ID.match(said) else self.new_request_id()
         return Exchange(client, head, generation, route, decision, request_id, self.now())

@@ -156,10 +156,11 @@ class Pool:
         if not self._idle:
             return None
         oldest = self._now() - self.backend.pool.idle * (1.0 if exchange.may_be_repeated() else _SURE_PART)
-        connection = self._idle[-1]
-        if connection.idle_since < oldest:
-            return None  # the others are older still
-        return self._idle.pop()
+        while self._idle and self._idle[-1].idle_since >= oldest:  # the others are older still
+            connection = self._idle.pop()
+            if not connection.transport.is_closing():
+                return connection
+        return None
 
     def give_up(self, exchange: Exchange) -> None:
         """`exchange` waits no longer."""

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from typing import TYPE_CHECKING, Final, cast
 
 from proxy.dataplane.framing import BodyReader, ChunkedReader, CloseReader, LengthReader
@@ -21,6 +23,7 @@ _SCANNER: Final = make_scanner(
     HeadLimits(head_bytes=65_536, header_count=200), frozenset({b"cache-control", b"sec-websocket-accept"})
 )
 _INTERIM_LIMIT: Final = 16
+_READ_BYTES: Final = 65_536
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -30,6 +33,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_body",
         "_head",
         "_held",
+        "_holding",
         "_interim",
         "address",
         "circuit",
@@ -49,6 +53,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.fresh = True
         self.idle_since = 0.0
         self._held = b""
+        self._holding = False
         self._interim = 0
         self._head: ResponseHead | None = None
         self._body: BodyReader | None = None
@@ -67,9 +72,9 @@ class UpstreamConnection(asyncio.Protocol):
         self._body = None
         if self.circuit.alert:
             self.pool.sent(self.address)
+        exchange.client.upstream_ready()  # before anything is written: that may fill the connection
         self.transport.write(b"".join(exchange.unsent))
         del exchange.unsent[1:]  # the head stays: a stale connection may make it necessary again
-        exchange.client.upstream_ready()
 
     def data_received(self, data: bytes) -> None:
         """asyncio: a piece of the answer."""
@@ -109,8 +114,13 @@ class UpstreamConnection(asyncio.Protocol):
             self._switch(exchange, head, rest)
             return
         self._head = head
-        self._body = _reader(head.length)
-        payload, after = self._body.feed(rest)
+        payload: bytes
+        after: bytes | None
+        if head.length == len(rest):
+            payload, after = rest, b""  # all of it came at once, as small answers do
+        else:
+            self._body = _reader(head.length)
+            payload, after = self._body.feed(rest)
         done = after is not None
         if done:
             self._detach(exchange)
@@ -151,10 +161,23 @@ class UpstreamConnection(asyncio.Protocol):
         )
         self.fresh = False
         if reusable:
-            self.transport.resume_reading()
+            self.go_on()
             self.pool.release(self)
         else:
             self.transport.abort()
+
+    def hold(self) -> None:
+        """The client reads too slowly: leave the answer in the socket."""
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
+            self._holding = True
+
+    def go_on(self) -> None:
+        """The client caught up."""
+        if self._holding:
+            self._holding = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
 
     def abandon(self, *, at_fault: bool) -> None:
         """The client is gone, or was answered otherwise: the exchange is not this connection's any more.
@@ -191,6 +214,8 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the connection is gone."""
         self.pool.lost(self)
+        if exc is not None and self.exchange is not None:
+            self._read_what_is_left()
         exchange = self.exchange
         if exchange is None:
             return
@@ -204,6 +229,14 @@ class UpstreamConnection(asyncio.Protocol):
             self.pool.acquire(exchange)
         else:
             exchange.client.upstream_failed("backend_reset")
+
+    def _read_what_is_left(self) -> None:
+        """A failed write ends the connection for asyncio, but not what the backend had said before it hung up: an
+        early answer to an upload may lie in the socket, which is closed only after `connection_lost`."""
+        descriptor = self.transport.get_extra_info("socket").fileno()
+        with contextlib.suppress(OSError):
+            while self.exchange is not None and (data := os.read(descriptor, _READ_BYTES)):
+                self.data_received(data)
 
     def pause_writing(self) -> None:
         """asyncio: the backend reads more slowly than the client sends."""

@@ -5,8 +5,8 @@ A subject (see `subject.py`) falls into one of 10,000 buckets by a hash of nothi
 A group's share of P % takes the buckets below P × 100 to the new side. So a subject's place never changes, raising the
 share moves nobody back, and 0 and 100 are exact.
 
-Before the bucket counts, in this order: a route that is in no group, a request whose real method may hide in a header
-or body, the kill switch, `keep_on_legacy`, pins. Behind it: whether the new side is available at all.
+Before the bucket counts, in this order: a route that is in no group, the kill switch, a request whose real method may
+hide in a header or body, `keep_on_legacy`, pins. Behind it: whether the new side is available at all.
 """
 
 from __future__ import annotations
@@ -97,8 +97,7 @@ def decide(
     if group is None:
         reason = Reason.UNMATCHED if route is table.unmatched else Reason.NO_GROUP
         return _answer(table, table.legacy, reason, None, visitor)
-    if group.threshold == 0 and not group.pins:
-        # The outcome is known, and most of a young configuration looks like this.
+    if group.kill or not (group.threshold or group.pins):
         return _answer(table, group.from_backend, Reason.KILL if group.kill else _SHARE, group, visitor)
     stays = _stays(table, route, group, method, path, headers, visitor)
     if stays is not None:
@@ -121,6 +120,21 @@ def decide(
     return _answer(table, group.from_backend, Reason.UNHEALTHY, group, visitor, bucket)
 
 
+def settled(table: Table, route: Route) -> Decision | None:
+    """What `decide` says of `route` to everybody who needs no cookie (see `needs_no_cookie`); None where that
+    depends on more. Most of a young configuration is settled: no group, a share of 0, or killed.
+    """
+    group = route.group
+    if group is not None and not group.kill and (group.threshold or group.pins):
+        return None
+    if group is None:
+        reason = Reason.UNMATCHED if route is table.unmatched else Reason.NO_GROUP
+        return Decision(table.backends[table.legacy].name, table.legacy, reason, None, 0, None, None, "")
+    reason = Reason.KILL if group.kill else _SHARE
+    side = table.backends[group.from_backend].name
+    return Decision(side, group.from_backend, reason, None, group.percent, group.name, None, "")
+
+
 def _stays(
     table: Table,
     route: Route,
@@ -136,8 +150,6 @@ def _stays(
             return Reason.METHOD_OVERRIDE
         if _is_form(headers) and table.hides_other_methods(route, path):
             return Reason.FORM_METHOD
-    if group.kill:
-        return Reason.KILL
     guards = group.guards
     if guards.query and carries(visitor.query, guards.query):
         return Reason.KEEP_QUERY

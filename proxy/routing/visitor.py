@@ -30,6 +30,16 @@ def bucket_of(salt: bytes, subject: bytes) -> int:
     return int.from_bytes(blake2b(salt + b"\0" + subject, digest_size=8).digest(), "big") % BUCKETS
 
 
+def needs_no_cookie(table: Table, reader: SubjectReader, headers: Mapping[bytes, bytes]) -> bool:
+    """Whether it is plain that a visitor gets no cookie of the edge's own: they have it, or a session."""
+    cookies = headers.get(b"cookie")
+    if cookies is None:
+        return False
+    if not table.cookie_for_all and reader.has_session(cookies):
+        return True
+    return reader.own(cookies) is not None
+
+
 class Visitor:
     """What is known of one request's sender; each thing is found out once, and only when asked for.
 

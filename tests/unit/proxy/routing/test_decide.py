@@ -8,6 +8,8 @@ from datetime import timedelta
 import pytest
 
 from proxy.routing import Reason, bucket_of
+from proxy.routing.split import settled
+from proxy.routing.visitor import needs_no_cookie
 from tests.unit.proxy.routing.tables import NOW, ask, reader, remember_cookie, session_cookie, table_of
 
 OWN = "banyan_bucket=" + "0" * 32
@@ -267,3 +269,23 @@ def test_sticky_by_nothing_draws_every_time() -> None:
 def test_without_the_secret_users_are_visitors() -> None:
     found = ask(table_of(HALF), "/x", cookies=session_cookie(1), by=reader(None))
     assert (found.subject_kind, found.set_cookie is not None) == ("cookie", True)
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        "groups: {g: {percent: 0, routes: [GET /x]}}\n",
+        "groups: {g: {percent: 40, kill: true, routes: [GET /x]}}\n",
+    ],
+)
+def test_what_is_settled_is_what_would_be_decided(groups: str) -> None:
+    table = table_of(groups)
+    for path in (b"/x", b"/nowhere"):
+        route = table.match(b"GET", path) or table.unmatched
+        for cookies in (OWN, session_cookie(1)):
+            assert needs_no_cookie(table, reader(), {b"cookie": cookies.encode()})
+            assert settled(table, route) == ask(table, path.decode(), cookies=cookies)
+    half = table_of(HALF)
+    assert settled(half, half.routes[0]) is None
+    assert not needs_no_cookie(table, reader(), {})
+    assert not needs_no_cookie(table, reader(), {b"cookie": b"other=1"})
