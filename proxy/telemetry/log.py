@@ -77,8 +77,17 @@ class AccessLog:
         milliseconds = int((now - second) * 1000)
         if self._json:
             line = _JSON_LINE % (
-                *(self._stamp, milliseconds, request_id, method, place, status, failure),
-                *(seconds * 1000, first_byte * 1000, bytes_in, bytes_out),
+                self._stamp,
+                milliseconds,
+                request_id,
+                method,
+                place,
+                status,
+                failure,
+                seconds * 1000,
+                first_byte * 1000,
+                bytes_in,
+                bytes_out,
             )
         else:
             line = (
