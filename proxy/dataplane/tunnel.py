@@ -28,7 +28,7 @@ def accepts_websocket(request: RequestHead, response: ResponseHead) -> bool:
 class TunnelEnd(asyncio.Protocol):
     """One end of a tunnel: what it receives, the other end sends."""
 
-    __slots__ = ("_ended", "_idle", "_tunnels", "deadline", "other", "slot", "transport")
+    __slots__ = ("_ended", "_tunnels", "deadline", "idle", "other", "slot", "transport")
 
     def __init__(self, transport: asyncio.Transport, tunnels: Tunnels, idle: float) -> None:
         self.transport = transport
@@ -36,12 +36,12 @@ class TunnelEnd(asyncio.Protocol):
         self.deadline = NEVER
         self.slot = 0
         self._ended = False
-        self._idle = idle
+        self.idle = idle
         self._tunnels = tunnels
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes for the other end."""
-        self._tunnels.wheel.watch(self, self._tunnels.wheel.now() + self._idle)
+        self._tunnels.wheel.watch(self, self._tunnels.wheel.now() + self.idle)
         self.other.transport.write(data)
 
     def pause_writing(self) -> None:
@@ -66,17 +66,18 @@ class TunnelEnd(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: this end is gone, and so is the tunnel."""
+        self._tunnels.remove(self)
         if exc is None:
             self.other.transport.close()
+            self._tunnels.await_end(self.other)
         else:
             self.other.transport.abort()
-        self._tunnels.remove(self)
 
     def on_deadline(self, now: float) -> None:
-        """The wheel: nothing came from this end. The tunnel ends when both are silent."""
+        """The wheel: nothing came from this end. The tunnel ends when both are silent, whatever is still unsent."""
         if self.other.deadline is NEVER:
-            self.transport.close()
-            self.other.transport.close()
+            self.transport.abort()
+            self.other.transport.abort()
 
 
 class Tunnels:
@@ -88,6 +89,11 @@ class Tunnels:
 
     def __len__(self) -> int:
         return len(self._ends) // 2
+
+    def await_end(self, end: TunnelEnd) -> None:
+        """The other end is gone: give this one the idle time to read what it was sent last."""
+        if end in self._ends:
+            self.wheel.watch(end, self.wheel.now() + end.idle)
 
     def join(self, client: asyncio.Transport, upstream: asyncio.Transport, idle: float) -> None:
         """Tie two transports together; silence of `idle` seconds on both ends it."""

@@ -20,6 +20,7 @@ from tests.proxytest.client import Message, RawClient, connect, fetch, get
 from tests.proxytest.edge import two_sides
 from tests.proxytest.waiting import until
 
+BOTH_LOOPS = True
 PACKED = gzip.compress(b"packed " * 1000, mtime=0)
 
 
