@@ -252,7 +252,8 @@ class Edge:
             "banyan_edge_tunnels": len(self.tunnels),
         }
         for pool in self.generation.pools:
-            gauges[series("banyan_edge_breaker_open", backend=pool.backend.name)] = pool.is_open()
+            name = series("banyan_edge_breaker_open", backend=pool.backend.name)
+            gauges[name] = float(pool.is_open())
             for state, count in zip(("open", "idle", "waiting"), pool.sizes(), strict=True):
                 gauges[series("banyan_edge_backend_connections", backend=pool.backend.name, state=state)] = (
                     count
