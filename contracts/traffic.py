@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from bisect import bisect
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, groupby, pairwise
 from random import Random
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from typing import NamedTuple
 import msgspec
 
 from contracts.corpus import DEFAULT_ACCEPT, Corpus, Read, Step
+from contracts.notation import marker_of
 
 _REST_WEIGHT = 1
 """How often an endpoint is asked that no journey touched, beside those counted in journeys."""
@@ -71,6 +72,14 @@ def recorded_requests(corpus: Corpus) -> Iterator[ReadyRequest]:
     """Every recorded read, in file order."""
     for case in corpus.reads():
         yield ready(case, corpus.sessions.get(case.actor, {}))
+
+
+def lacks_its_file(case: Read, stored: Mapping[str, bytes]) -> bool:
+    """Whether the answer is a file that the corpus does not hold (`stored` has those that it does, by digest)."""
+    if b"$binary" not in bytes(case.response.body):
+        return False
+    body = case.response.parsed_body()
+    return marker_of(body) == "$binary" and body["$binary"]["sha256"] not in stored
 
 
 class Visit(NamedTuple):

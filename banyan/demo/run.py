@@ -29,7 +29,7 @@ from banyan.demo.routing_file import find
 from banyan.demo.stack import Stack, running_stack
 from banyan.demo.view import plain_line, render
 from contracts.corpus import Corpus
-from contracts.traffic import Mix, ReadyRequest, recorded_requests
+from contracts.traffic import Mix, ReadyRequest, lacks_its_file, recorded_requests
 
 _FRAME_SECONDS: Final = 0.25
 _LINE_SECONDS: Final = 2.0
@@ -100,17 +100,24 @@ async def _demo(options: Options, console: Console, interruption: _Interruption)
     with tempfile.TemporaryDirectory(prefix="banyan-demo-") as spare:
         config = find(options.config, Path.cwd(), Path(spare)).absolute()
         async with running_stack(corpus, config, progress=progress) as stack:
-            requests, mix = await asyncio.to_thread(_recordings, corpus)
+            requests, mix, left_out = await asyncio.to_thread(_recordings, corpus)
             progress(f"ready: edge {stack.edge_url}, admin {stack.admin_url}")
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
                 live = Live(stack.edge_url, _short(config), options.seconds)
+                live.events += left_out
                 observer = Observer(Admin(session, stack.admin_url), live, config, requests, mix)
                 return await _visits(corpus, stack, observer, live, console, interruption)
 
 
-def _recordings(corpus: Corpus) -> tuple[list[ReadyRequest], Mix]:
-    requests = [request for request in recorded_requests(corpus) if request.case.response.status != _BUG]
-    return requests, Mix(requests, list(corpus.journeys()))
+def _recordings(corpus: Corpus) -> tuple[list[ReadyRequest], Mix, list[str]]:
+    """What can be asked, in which proportions; and what cannot, in sentences."""
+    sound = [request for request in recorded_requests(corpus) if request.case.response.status != _BUG]
+    requests = [one for one in sound if not lacks_its_file(one.case, corpus.stored_by_digest)]
+    lacking = len(sound) - len(requests)
+    left_out = (
+        [f"{lacking} recordings of files that the corpus does not hold are left out"] if lacking else []
+    )
+    return requests, Mix(requests, list(corpus.journeys())), left_out
 
 
 def _short(path: Path) -> str:
@@ -213,7 +220,9 @@ async def _in_lines(live: Live, console: Console) -> None:
 def _notes(live: Live, crowd: Crowd) -> list[str]:
     """What a reader of the report should know."""
     return [
-        f"the pauses are those of the recorded journeys, sped up {crowd.speed:.1f} times",
-        f"{MOVING_SHARE:.0%} of the requests go to moving groups, more than in the journeys",
+        f"the pauses are those of the recorded journeys, sped up {crowd.speed:.1f} times"
+        if crowd.speed
+        else "no journeys were recorded: all endpoints are asked as often, in even pauses",
+        f"{MOVING_SHARE:.0%} of the requests go to moving groups, so that their shares can be seen",
         *live.events,
     ]

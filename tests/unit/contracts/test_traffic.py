@@ -10,8 +10,8 @@ from random import Random
 from typing import Any
 
 from contracts.corpus import Corpus
-from contracts.traffic import Mix, endpoint_weights, pauses, recorded_requests
-from tests.unit.contracts.corpora import ZOE, read_case, session_of, write_corpus
+from contracts.traffic import Mix, endpoint_weights, lacks_its_file, pauses, recorded_requests
+from tests.unit.contracts.corpora import STORED_DIGEST, ZOE, read_case, session_of, write_corpus
 
 
 def step(path: str, at_ms: int, name: str = "s", method: str = "GET") -> dict[str, Any]:
@@ -102,3 +102,17 @@ def test_without_journeys_every_endpoint_is_asked_without_pause(tmp_path: Path) 
     mix = Mix(recorded_requests(recordings), [])
     assert set(mix.weights.values()) == {1}
     assert {visit.pause for visit in islice(mix.visits("anonymous", Random(1)), 20)} == {0.0}
+
+
+def test_files_that_a_corpus_does_not_hold_cannot_be_asked_for(tmp_path: Path) -> None:
+    file = {"$binary": {"sha256": STORED_DIGEST, "length": 1}}
+    reads = [read_case("/file", file), read_case("/json", [file]), read_case("/empty", None)]
+    folder = write_corpus(tmp_path, reads)
+
+    def lacking() -> list[str]:
+        corpus = Corpus.open(folder)
+        return [case.request.path for case in corpus.reads() if lacks_its_file(case, corpus.stored_by_digest)]
+
+    assert lacking() == []
+    (folder / "storage.tar.gz").unlink()
+    assert lacking() == ["/file"]
