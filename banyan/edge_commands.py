@@ -42,6 +42,13 @@ def edge(
         float,
         typer.Option(metavar="SECONDS", min=0, help="How long requests under way may take after SIGTERM."),
     ] = 30.0,
+    handover: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Take over from the edge that runs with the same PATH, if any; then let a later one take over.",
+        ),
+    ] = None,
 ) -> None:
     """Run the edge: route every request to the old or the new side, as the routing file says.
 
@@ -60,6 +67,8 @@ def edge(
     BANYAN_NOW                               ISO time at which the clock starts
     """
     from proxy.app.admin import AdminError
+    from proxy.app.handover import HandoverError
+    from proxy.app.listening import ListenError
     from proxy.app.parent import EdgeOptions, StartError, run_edge
 
     if log_format not in ("json", "console"):
@@ -72,6 +81,7 @@ def edge(
         access_log=access_log,
         log_format="json" if log_format == "json" else "console",
         drain_seconds=drain_seconds,
+        handover=handover,
     )
     try:
         run_edge(options)
@@ -79,7 +89,7 @@ def edge(
         for finding in error.findings:
             typer.echo(str(finding), err=True)
         fail(str(error))
-    except (AdminError, ValueError) as error:
+    except (AdminError, HandoverError, ListenError, ValueError) as error:
         fail(str(error))
 
 

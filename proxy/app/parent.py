@@ -17,8 +17,10 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from proxy.app import handover
 from proxy.app.admin import admin_application
 from proxy.app.health import HealthMonitor
+from proxy.app.listening import bind, bind_for_workers, url_of
 from proxy.app.secrets import SecretError, read_secret_key_base
 from proxy.app.supervisor import Supervisor
 from proxy.clock import wall_clock
@@ -47,6 +49,7 @@ class EdgeOptions(msgspec.Struct, frozen=True):
     access_log: str = "-"
     log_format: Format = "json"
     drain_seconds: float = 30.0
+    handover: Path | None = None
 
 
 class StartError(Exception):
@@ -84,10 +87,16 @@ class Parent:
         self.table: Table = compile_table(loaded.config, 1)
         self._reloading = asyncio.Lock()
         self._stopping = asyncio.Event()
-        self._sockets = _listening_sockets(options.listen, options.workers)
-        self.supervisor = Supervisor(
-            self._sockets, options.access_log, options.log_format, options.drain_seconds
+        self._taken = None if options.handover is None else handover.take(options.handover)
+        if self._taken is not None:
+            self._taken.check(options.listen, options.admin)
+        self._offer: handover.Offer | None = None
+        self._handed_over = False
+        sockets = bind_for_workers(
+            options.listen, options.workers, () if self._taken is None else self._taken.listening
         )
+        self._listening = [sock for own in sockets for sock in own]
+        self.supervisor = Supervisor(sockets, options.access_log, options.log_format, options.drain_seconds)
         self.health = HealthMonitor(self.supervisor.tell_health)
         self.started = False
 
@@ -177,9 +186,11 @@ class Parent:
         background: list[asyncio.Task[None]] = []
         runner = web.AppRunner(admin_application(self), access_log=None)
         await runner.setup()
-        admin_socket = _bind(self.options.admin, reuse_port=False)
+        taken = self._taken
+        admin_socket = bind(self.options.admin, reuse_port=False) if taken is None else taken.admin
+        admin_site = web.SockSite(runner, admin_socket)
         try:
-            await web.SockSite(runner, admin_socket).start()
+            await admin_site.start()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._stopping.set)
             loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
@@ -187,19 +198,39 @@ class Parent:
             await self.supervisor.start(self.table)
             self.health.watch(self.table)
             self.started = True
-            _say(f"listening on {_url(self._sockets[0])}", f"admin on {_url(admin_socket)}")
+            await self._offer_itself(admin_socket)
+            if taken is not None:
+                taken.confirm()
+            _say(f"listening on {url_of(self._listening[0])}", f"admin on {url_of(admin_socket)}")
             background.append(loop.create_task(self._watch()))
             background.append(loop.create_task(self._count_regularly()))
             await self._stopping.wait()
             log.info("draining", grace=self.options.drain_seconds)
         finally:
             self._stopping.set()
+            if self._offer is not None:
+                self._offer.close()
+            if self._handed_over:
+                await admin_site.stop()  # whoever asks is to be answered by the successor
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await self.supervisor.drain(self.options.drain_seconds)
             await self.health.close()
             await runner.cleanup()
+
+    async def _offer_itself(self, admin_socket: socket.socket) -> None:
+        """Let a later edge take over, where that was asked for."""
+        if self.options.handover is not None:
+            self._offer = handover.Offer(
+                self.options.handover, [*self._listening, admin_socket], self._hand_over
+            )
+            await self._offer.start()
+
+    def _hand_over(self) -> None:
+        log.info("handed over", effect="this edge drains and ends")
+        self._handed_over = True
+        self._stopping.set()
 
     def stop(self) -> None:
         """Begin to drain, as SIGTERM does."""
@@ -239,35 +270,6 @@ def _secret() -> str | None:
             remedy="set SECRET_KEY_BASE or SECRET_KEY_BASE_FILE to Rails' value",
         )
     return secret
-
-
-def _listening_sockets(listen: tuple[str, int], workers: int) -> list[socket.socket]:
-    """One socket per worker on the same address: the kernel spreads connections over them."""
-    first = _bind(listen, reuse_port=True)
-    address = (listen[0], first.getsockname()[1])
-    return [first, *(_bind(address, reuse_port=True) for _ in range(workers - 1))]
-
-
-def _bind(address: tuple[str, int], *, reuse_port: bool) -> socket.socket:
-    host, port = address
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if reuse_port:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        sock.bind((host, port))
-        sock.listen(1024)
-    except OSError as error:
-        sock.close()
-        raise StartError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
-    sock.setblocking(False)
-    return sock
-
-
-def _url(sock: socket.socket) -> str:
-    host, port = sock.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _say(*lines: str) -> None:

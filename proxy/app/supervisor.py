@@ -29,11 +29,11 @@ log = structlog.get_logger()
 
 
 class WorkerHandle:
-    """One worker's place: its listening socket, which outlives it, and the process that serves it now."""
+    """One worker's place: its listening sockets, which outlive it, and the process that serves them now."""
 
-    def __init__(self, number: int, sock: socket.socket) -> None:
+    def __init__(self, number: int, sockets: list[socket.socket]) -> None:
         self.number = number
-        self.sock = sock
+        self.sockets = sockets
         self.process: asyncio.subprocess.Process | None = None
         self.writer: asyncio.StreamWriter | None = None
         self.ready = asyncio.Event()
@@ -67,12 +67,12 @@ class WorkerHandle:
 
 
 class Supervisor:
-    """Keeps one process per listening socket alive until told to drain."""
+    """Keeps one process per worker's place alive until told to drain. `sockets`: those of each worker."""
 
     def __init__(
-        self, sockets: list[socket.socket], access_log: str, log_format: Format, drain_seconds: float
+        self, sockets: list[list[socket.socket]], access_log: str, log_format: Format, drain_seconds: float
     ) -> None:
-        self.workers = [WorkerHandle(number, sock) for number, sock in enumerate(sockets)]
+        self.workers = [WorkerHandle(number, own) for number, own in enumerate(sockets)]
         self.restarts = 0
         self._access_log = access_log
         self._log_format: Format = log_format
@@ -146,7 +146,8 @@ class Supervisor:
         self._draining = True
         self._tell_all(control.Drain(grace))
         for worker in self.workers:
-            worker.sock.close()
+            for sock in worker.sockets:
+                sock.close()
         try:
             async with asyncio.timeout(grace + _ANSWER_SECONDS):
                 await asyncio.gather(*self._keepers)
@@ -180,15 +181,16 @@ class Supervisor:
 
     async def _live(self, worker: WorkerHandle) -> int:
         ours, theirs = socket.socketpair()
+        listening = [sock.fileno() for sock in worker.sockets]
         options = WorkerOptions(
-            theirs.fileno(), worker.sock.fileno(), self._access_log, self._log_format, self._drain_seconds
+            theirs.fileno(), listening, self._access_log, self._log_format, self._drain_seconds
         )
         worker.process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "proxy.app.worker",
             msgspec.json.encode(options).decode(),
-            pass_fds=(theirs.fileno(), worker.sock.fileno()),
+            pass_fds=(theirs.fileno(), *listening),
             env=os.environ,
         )
         theirs.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A worker: the data plane on one listening socket, ordered about by its parent.
+"""A worker: the data plane on its listening sockets, ordered about by its parent.
 
 Run as `python -m proxy.app.worker` with WorkerOptions as JSON in argv[1]; secrets come from the environment.
 """
@@ -34,7 +34,7 @@ class WorkerOptions(msgspec.Struct):
     """File descriptors inherited from the parent, and where logs go."""
 
     control_fd: int
-    listen_fd: int
+    listen_fds: list[int]
     access_log: str
     log_format: Format
     drain_seconds: float
@@ -98,7 +98,8 @@ class Worker:
         reader = SubjectReader(secret, now=clock)
         access_log = AccessLog(options.access_log, options.log_format, time.time)
         edge = Edge(asyncio.get_running_loop(), table, reader, access_log, os.urandom(8).hex())
-        await edge.listen(socket.socket(fileno=options.listen_fd))
+        for descriptor in options.listen_fds:
+            await edge.listen(socket.socket(fileno=descriptor))
         self._edge = edge
         # What exists now stays: the collector need not look at it again.
         gc.collect()
