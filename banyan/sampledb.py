@@ -119,7 +119,12 @@ async def make_database(url: str, corpus: Path, *, force: bool = False, progress
     `force` drops what is there first. Raises `SampleDatabaseError`; a database created here is dropped
     again then.
     """
-    name = urllib.parse.unquote(urllib.parse.urlsplit(url).path.lstrip("/"))
+    where = urllib.parse.urlsplit(url)
+    if where.scheme not in ("postgres", "postgresql"):
+        raise SampleDatabaseError(
+            "the URL does not begin with postgres://; write postgres://user@host:port/NAME"
+        )
+    name = urllib.parse.unquote(where.path.lstrip("/"))
     if not name:
         raise SampleDatabaseError("the URL names no database; end it with /NAME")
     source = Corpus(corpus)

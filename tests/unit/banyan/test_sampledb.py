@@ -113,6 +113,8 @@ async def test_a_failed_load_leaves_an_existing_database_empty(
     [
         ("postgres://nobody@127.0.0.1:1/x", "no connection to PostgreSQL at 127.0.0.1:1"),
         ("postgres://nobody@127.0.0.1:1", "names no database"),
+        ("mysql://nobody@127.0.0.1:1/x", "does not begin with postgres://"),
+        ("x", "does not begin with postgres://"),
     ],
 )
 async def test_an_unusable_url_is_explained(url: str, says: str) -> None:
