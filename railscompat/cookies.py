@@ -48,6 +48,10 @@ class EncryptedCookies:
 
         Sessions do not expire by themselves; a cookie that does needs `now`.
         """
+        return _load(self.decrypt_payload(name, value, now=now))
+
+    def decrypt_payload(self, name: str, value: bytes | str, *, now: datetime | None = None) -> bytes:
+        """The Marshal dump in the cookie `name`, not loaded yet. Raises CookieError."""
         parts = _unescape(value).split(b"--")
         if len(parts) != 3:
             raise CookieError(Code.MALFORMED, "not in three parts")
@@ -81,7 +85,7 @@ class SignedCookies:
 
     def verify(self, name: str, value: bytes | str, *, now: datetime) -> Value:
         """What is in the cookie `name`. Raises CookieError for anything Rails would take for no cookie."""
-        return _payload(name, messages.verify(self._key, _unescape(value), CookieError), now)
+        return _load(_payload(name, messages.verify(self._key, _unescape(value), CookieError), now))
 
     def sign(self, name: str, value: Value, *, expires_at: datetime | None) -> str:
         """The cookie's value as the `Set-Cookie` header carries it. `expires_at` is signed with it."""
@@ -89,8 +93,11 @@ class SignedCookies:
         return _escape(name, messages.sign(self._key, message))
 
 
-def _payload(name: str, message: bytes, now: datetime | None) -> Value:
-    payload = messages.unwrap(message, purposes=(f"cookie.{name}", None), now=now, error=CookieError)
+def _payload(name: str, message: bytes, now: datetime | None) -> bytes:
+    return messages.unwrap(message, purposes=(f"cookie.{name}", None), now=now, error=CookieError)
+
+
+def _load(payload: bytes) -> Value:
     try:
         return marshal.load(payload)
     except MarshalError as error:

@@ -54,6 +54,7 @@ def compile_table(config: WrittenConfig, generation: int) -> Table:
         kill=written.kill,
         limits=written.limits,
         trusted_proxies=tuple(ip_network(text, strict=False) for text in written.trusted_proxies),
+        proxy_protocol=written.proxy_protocol,
         api_key_parameters=tuple(map(_as_latin1, written.api_key_parameters)),
         cookie_for_visitors=any(group.sticky is Sticky.USER for group in groups.values()),
         cookie_for_all=any(group.sticky is Sticky.COOKIE for group in groups.values()),

@@ -153,7 +153,7 @@ def _stays(
     guards = group.guards
     if guards.query and carries(visitor.query, guards.query):
         return Reason.KEEP_QUERY
-    if guards.session and visitor.session().holds(guards.session):
+    if guards.session and visitor.session().keys.fit(guards.session):
         return Reason.KEEP_SESSION
     if guards.headers and not guards.headers.isdisjoint(headers):
         return Reason.KEEP_HEADER

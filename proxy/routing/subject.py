@@ -19,9 +19,12 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from hashlib import blake2b
 from secrets import token_bytes
+from typing import NamedTuple
 
+from railscompat import marshal
 from railscompat.cookies import EncryptedCookies, SignedCookies
-from railscompat.errors import CookieError
+from railscompat.errors import CookieError, MarshalError
+from railscompat.glance import glance
 from railscompat.session import REMEMBER_COOKIE, SESSION_COOKIE, keys_of, remembered, user_of
 
 BUCKET_COOKIE = b"banyan_bucket"
@@ -29,6 +32,7 @@ BUCKET_COOKIE = b"banyan_bucket"
 
 _REMEMBER_WANTED = REMEMBER_COOKIE.encode() + b"="
 _OWN_WANTED = BUCKET_COOKIE + b"="
+_KEY_SETS_KEPT = 1000
 _HEX = b"0123456789abcdef"
 
 
@@ -54,26 +58,32 @@ def key_subject(api_key: str) -> bytes:
     return b"key:" + blake2b(api_key.encode("latin-1", "replace"), digest_size=16).hexdigest().encode()
 
 
-class Session:
-    """What the edge wants of a Rails session: its user (as subject, None for nobody) and the names of its keys."""
+class SessionKeys:
+    """The names of what a session holds. There are few sets of them, so a worker makes each once."""
 
-    __slots__ = ("_verdicts", "keys", "user")
+    __slots__ = ("_verdicts", "names")
 
-    def __init__(self, user: bytes | None, keys: frozenset[str]) -> None:
-        self.user = user
-        self.keys = keys
+    def __init__(self, names: frozenset[str]) -> None:
+        self.names = names
         self._verdicts: dict[tuple[str, ...], bool] = {}
 
-    def holds(self, globs: tuple[str, ...]) -> bool:
-        """Whether a key fits one of `globs`; remembered, as sessions are."""
+    def fit(self, globs: tuple[str, ...]) -> bool:
+        """Whether a name fits one of `globs`; remembered."""
         verdict = self._verdicts.get(globs)
         if verdict is None:
-            verdict = any(fnmatchcase(key, glob) for key in self.keys for glob in globs)
+            verdict = any(fnmatchcase(name, glob) for name in self.names for glob in globs)
             self._verdicts[globs] = verdict
         return verdict
 
 
-NO_SESSION = Session(None, frozenset())
+class Session(NamedTuple):
+    """What the edge wants of a Rails session: its user (as subject, None for nobody) and the names of its keys."""
+
+    user: bytes | None
+    keys: SessionKeys
+
+
+NO_SESSION = Session(None, SessionKeys(frozenset()))
 
 
 class SubjectReader:
@@ -102,6 +112,7 @@ class SubjectReader:
         self._encrypted = None if secret_key_base is None else EncryptedCookies(secret_key_base)
         self._signed = None if secret_key_base is None else SignedCookies(secret_key_base)
         self._sessions: dict[bytes, Session] = {}
+        self._key_sets: dict[tuple[bytes, ...], SessionKeys] = {}
         self._most = remembered_sessions
 
     def has_session(self, cookies: bytes) -> bool:
@@ -126,12 +137,26 @@ class SubjectReader:
 
     def _decrypt(self, jar: EncryptedCookies, value: bytes) -> Session:
         try:
-            session = jar.decrypt(self._session_name, value)
-        except CookieError:
+            payload = jar.decrypt_payload(self._session_name, value)
+            seen = glance(payload)
+            if seen is not None:
+                user, keys = seen
+                return Session(None if user is None else b"user:%d" % user, self._keys(keys))
+            session = marshal.load(payload)
+        except (CookieError, MarshalError):
             self.undecryptable += 1
             return NO_SESSION
-        user = user_of(session)
-        return Session(None if user is None else b"user:%d" % user.id, keys_of(session))
+        known = user_of(session)
+        return Session(None if known is None else b"user:%d" % known.id, SessionKeys(keys_of(session)))
+
+    def _keys(self, raw: tuple[bytes, ...]) -> SessionKeys:
+        keys = self._key_sets.get(raw)
+        if keys is None:
+            if len(self._key_sets) >= _KEY_SETS_KEPT:
+                self._key_sets.clear()
+            keys = SessionKeys(frozenset(name.decode("utf-8", "replace") for name in raw))
+            self._key_sets[raw] = keys
+        return keys
 
     def remembered(self, cookies: bytes) -> bytes | None:
         """The subject of the user whom a valid remember-me cookie names."""

@@ -126,6 +126,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     kill: bool
     limits: Limits
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    proxy_protocol: bool
     api_key_parameters: tuple[str, ...]
     cookie_for_visitors: bool
     cookie_for_all: bool

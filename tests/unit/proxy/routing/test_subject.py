@@ -66,8 +66,8 @@ def test_a_session_is_decrypted_once() -> None:
     first = by.session(cookies)
     assert by.session(b"other=1; " + cookies) is first
     assert first.user == b"user:7"
-    assert first.holds(("fla*",))
-    assert not first.holds(("pending_*",))
+    assert first.keys.fit(("fla*",))
+    assert not first.keys.fit(("pending_*",))
 
 
 def test_memory_of_sessions_is_bounded() -> None:
