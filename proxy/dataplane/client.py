@@ -360,10 +360,12 @@ class ClientConnection(asyncio.Protocol):
         self._edge.account(exchange)
         self._edge.wheel.forget(self)
         self._edge.left(self)
-        self._edge.tunnels.join(self._transport, upstream, exchange.timeouts.tunnel_idle)
+        end = self._edge.tunnels.join(self._transport, upstream, exchange.timeouts.tunnel_idle)
         if sent_ahead:
             self._resume_reading()
             upstream.write(sent_ahead)
+        if self._half_closed:
+            end.eof_received()
 
     # -- the pace ---------------------------------------------------------------------------------------------
 

@@ -95,14 +95,15 @@ class Tunnels:
         if end in self._ends:
             self.wheel.watch(end, self.wheel.now() + end.idle)
 
-    def join(self, client: asyncio.Transport, upstream: asyncio.Transport, idle: float) -> None:
-        """Tie two transports together; silence of `idle` seconds on both ends it."""
+    def join(self, client: asyncio.Transport, upstream: asyncio.Transport, idle: float) -> TunnelEnd:
+        """Tie two transports together; silence of `idle` seconds on both ends it. Answers the client's end."""
         near, far = TunnelEnd(client, self, idle), TunnelEnd(upstream, self, idle)
         near.other, far.other = far, near
         for end in (near, far):
             self._ends.add(end)
             self.wheel.watch(end, self.wheel.now() + idle)
             end.transport.set_protocol(end)
+        return near
 
     def remove(self, end: TunnelEnd) -> None:
         """An end is gone."""

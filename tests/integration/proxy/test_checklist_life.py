@@ -473,6 +473,32 @@ async def test_what_a_client_sends_before_the_switch_is_tunnelled_all_of_it(tmp_
             assert await client.reader.readexactly(len(early)) == early
 
 
+async def test_a_client_that_finished_sending_before_the_switch_does_not_keep_the_tunnel_open(
+    tmp_path: Path,
+) -> None:
+    async with two_sides(tmp_path) as (edge, legacy, _):
+        go_on = asyncio.Event()
+
+        async def script(_asked: Asked, reader: Reader, writer: Writer) -> None:
+            await go_on.wait()
+            writer.write(SWITCH)
+            writer.write(b"got " + await reader.read())
+            writer.close()
+
+        legacy.script = script
+        async with connect(edge.port) as client, asyncio.timeout(10):
+            await client.send(UPGRADE + b"all there is")
+            client.writer.write_eof()
+            await until(lambda: len(legacy.asked) == 1)
+            (connection,) = edge.edge.connections
+            assert isinstance(connection, ClientConnection)
+            await until(lambda: connection._half_closed)
+            go_on.set()
+            assert (await client.answer()).status == 101
+            assert await client.reader.read() == b"got all there is"
+        await until(lambda: not edge.edge.tunnels._ends)
+
+
 @pytest.mark.parametrize("silent", ["client", "backend"])
 async def test_a_tunnel_whose_end_does_not_read_holds_back_the_other_and_ends_with_its_idle_time(
     tmp_path: Path, silent: str
