@@ -268,6 +268,23 @@ class Limits:
     )
     target: int = key(size(256, 1 * MB), "Path and query; beyond it 414.", default=16 * KB)
     headers: int = key(Whole(8, 10_000), "Number of headers; beyond it 431.", default=128)
+    head_time: float = key(
+        duration(0.1, 600),
+        "How long a request line with its headers may take to arrive; then 408.",
+        default=10.0,
+    )
+    idle: float = key(duration(0.1, DAY), "How long a connection is kept between two requests.", default=75.0)
+    linger: float = key(
+        duration(0.1, 60),
+        "How long a client may go on sending after the edge's last answer, before it is cut off.",
+        default=2.0,
+    )
+    connections_per_peer: int | None = key(
+        Whole(1, 1_000_000),
+        "Connections from one address (IPv6: one /64) to one worker; beyond it 429. Trusted proxies may have any "
+        "number. Without it no limit.",
+        default=None,
+    )
     body: int | None = key(
         size(0, 1024 * GB),
         "Largest body of a request that no group claims; without it no limit.",
@@ -322,6 +339,11 @@ class Written:
         ListOf(Text("an address or network such as 10.0.0.0/8", r"[0-9A-Fa-f.:/]+", check=check_network)),
         "Peers whose X-Forwarded-* and Forwarded headers are believed.",
         default=(),
+    )
+    proxy_protocol: bool = key(
+        Flag(),
+        "Every connection of a trusted proxy begins with a PROXY header (version 1 or 2) that names the client.",
+        default=False,
     )
     api_key_parameters: tuple[str, ...] = key(
         ListOf(Text("the name of a query parameter")),

@@ -31,8 +31,6 @@ _FIRST_BYTE: Final = 4
 _STREAM: Final = 5
 
 _PIPELINE_BYTES: Final = 65_536  # of requests sent ahead; more is left in the socket
-_HEAD_SECONDS: Final = 10.0  # for a whole head to arrive
-_KEEP_ALIVE_SECONDS: Final = 75.0  # between two requests
 
 
 class ClientConnection(asyncio.Protocol):
@@ -49,6 +47,7 @@ class ClientConnection(asyncio.Protocol):
         "_told",
         "_transport",
         "_write_paused",
+        "counted_as",
         "deadline",
         "exchange",
         "peer",
@@ -71,6 +70,7 @@ class ClientConnection(asyncio.Protocol):
         self.exchange: Exchange | None = None
         self.deadline = NEVER
         self.slot = 0
+        self.counted_as = ""
         self.peer = ""
         self.secure = False
         self.trusted = False
@@ -79,12 +79,24 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: somebody connected."""
+        self.introduced(transport)
+
+    def introduced(self, transport: asyncio.BaseTransport, address: str = "", secure: bool = False) -> None:
+        """It is known who connected: from `address`, if a load balancer said so; `secure`: by TLS."""
         self._transport = cast("asyncio.Transport", transport)
+        edge = self._edge
         peername = transport.get_extra_info("peername")
-        self.peer = peername[0] if isinstance(peername, tuple) else ""
-        self.trusted = is_trusted(self.peer, self._edge.table.trusted_proxies)
-        self._edge.connections.add(self)
-        self._wait(_HEAD, _HEAD_SECONDS)
+        self.peer = address or (peername[0] if isinstance(peername, tuple) else "")
+        self.secure = secure or transport.get_extra_info("sslcontext") is not None
+        self.trusted = is_trusted(self.peer, edge.table.trusted_proxies)
+        if edge.arrived(self):
+            self._wait(_HEAD, edge.limits.head_time)
+        else:
+            edge.dropped("too-many-connections")
+            message = "There are too many connections from this address."
+            self._own_answer(
+                429, "too_many_connections", message, edge.new_request_id(), head_only=False, linger=True
+            )
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes of a request, or of several."""
@@ -112,7 +124,7 @@ class ClientConnection(asyncio.Protocol):
             if self._half_closed:
                 self._end_of_requests()
             elif data and self._phase == _IDLE:
-                self._wait(_HEAD, _HEAD_SECONDS)
+                self._wait(_HEAD, edge.limits.head_time)
             return
         self._held = b""
         self._begin(head, data[head.size :])
@@ -317,7 +329,7 @@ class ClientConnection(asyncio.Protocol):
         if self._paused_for_upstream or len(self._held) > _PIPELINE_BYTES:
             self._paused_for_upstream = False
             self._resume_reading()
-        self._wait(_IDLE, _KEEP_ALIVE_SECONDS)
+        self._wait(_IDLE, self._edge.limits.idle)
         if self._held and not self._write_paused:
             self._edge.loop.call_soon(self._go_on)
 
@@ -488,7 +500,7 @@ class ClientConnection(asyncio.Protocol):
                     message,
                     request_id,
                     head_only=head_only,
-                    retry_after=1 if status == 503 else 0,
+                    retry_after=1 if status in (429, 503) else 0,
                 )
             )
         self._close(linger=linger)

@@ -19,7 +19,6 @@ from proxy.dataplane.timers import NEVER
 if TYPE_CHECKING:
     from proxy.dataplane.edge import Edge
 
-_LINGER_SECONDS: Final = 2.0
 _LINGER_BYTES: Final = 8 * 1024 * 1024
 _UNREAD_SECONDS: Final = 60.0  # for a client that has not read what it was sent
 _AT_ONCE: Final = struct.pack("ii", 1, 0)  # struct linger: on, no seconds
@@ -72,7 +71,7 @@ def close(transport: asyncio.Transport, edge: Edge, *, linger: bool) -> bool:
     closing = Closing(transport, edge)
     transport.set_protocol(closing)
     edge.connections.add(closing)
-    edge.wheel.watch(closing, edge.now() + (_UNREAD_SECONDS if unsent else _LINGER_SECONDS))
+    edge.wheel.watch(closing, edge.now() + (_UNREAD_SECONDS if unsent else edge.limits.linger))
     if linger:
         transport.write_eof()
         transport.resume_reading()

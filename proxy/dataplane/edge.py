@@ -8,6 +8,7 @@ import contextlib
 import re
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -18,7 +19,9 @@ from proxy.dataplane import compose
 from proxy.dataplane.client import ClientConnection
 from proxy.dataplane.closing import Closing
 from proxy.dataplane.exchange import Exchange
+from proxy.dataplane.forwarded import who_counts
 from proxy.dataplane.pool import Pool
+from proxy.dataplane.proxyprotocol import Introduction
 from proxy.dataplane.scanner import make_scanner
 from proxy.dataplane.timers import TICK, Wheel
 from proxy.dataplane.tunnel import Tunnels
@@ -100,7 +103,9 @@ class Edge:
         self.now: Callable[[], float] = time.monotonic  # the loop's own clock may count whole milliseconds
         self.wheel = Wheel(self.now)
         self.recorder = Recorder()
-        self.connections: set[ClientConnection | Closing] = set()
+        self.connections: set[ClientConnection | Closing | Introduction] = set()
+        self.limits = table.limits
+        self._peers: Counter[str] = Counter()
         self.draining = False
         self._gone = asyncio.Event()
         self._reader = reader
@@ -137,6 +142,7 @@ class Edge:
             pool.retire()
             self._retired.append(pool)
         self.generation = Generation(table, pools)
+        self.limits = table.limits
 
     def _pool(self, backend: Backend) -> Pool:
         return Pool(backend, self.loop, self.now, self.recorder.counters)
@@ -233,6 +239,10 @@ class Edge:
         self.recorder.counters[series("banyan_edge_refused_total", code=code)] += 1
         log.info("refused", code=code, status=status, request_id=request_id.decode())
 
+    def dropped(self, code: str) -> None:
+        """Count a connection that was ended before it could ask anything. No log: there may be many."""
+        self.recorder.counters[series("banyan_edge_refused_total", code=code)] += 1
+
     def untrusted_forwarding(self) -> None:
         """A peer that is not trusted spoke of forwarding: ignored, counted, and said once, for the first one is
         usually the operator's own TLS terminator."""
@@ -270,8 +280,21 @@ class Edge:
 
     async def listen(self, sock: socket.socket) -> None:
         """Accept connections from a listening socket."""
-        server = await self.loop.create_server(lambda: ClientConnection(self), sock=sock, backlog=1024)
+        server = await self.loop.create_server(self._new_connection, sock=sock, backlog=1024)
         self._servers.append((server, sock))
+
+    def _new_connection(self) -> ClientConnection | Introduction:
+        return Introduction(self) if self.table.proxy_protocol else ClientConnection(self)
+
+    def arrived(self, connection: ClientConnection) -> bool:
+        """A client is connected. False: its address has as many connections already as it may."""
+        self.connections.add(connection)
+        most = self.limits.connections_per_peer
+        if most is None or connection.trusted or not connection.peer:
+            return True
+        peer = connection.counted_as = who_counts(connection.peer)
+        self._peers[peer] += 1
+        return self._peers[peer] <= most
 
     def _sweep(self) -> None:
         self._tick = self.loop.call_later(TICK, self._sweep)
@@ -311,9 +334,14 @@ class Edge:
             return False
         return True
 
-    def left(self, connection: ClientConnection | Closing) -> None:
-        """A client's connection is closed, or a tunnel now."""
+    def left(self, connection: ClientConnection | Closing | Introduction) -> None:
+        """A client's connection is closed, or a tunnel now, or another protocol's."""
         self.connections.discard(connection)
+        if isinstance(connection, ClientConnection) and connection.counted_as:
+            peer, connection.counted_as = connection.counted_as, ""
+            self._peers[peer] -= 1
+            if not self._peers[peer]:
+                del self._peers[peer]
         if not self.connections:
             self._gone.set()
 
@@ -322,7 +350,7 @@ class Edge:
         with contextlib.suppress(BlockingIOError, OSError):
             while True:
                 connection, _ = sock.accept()
-                await self.loop.connect_accepted_socket(lambda: ClientConnection(self), connection)
+                await self.loop.connect_accepted_socket(self._new_connection, connection)
 
     async def close(self) -> None:
         """Let go of timers, pools and the log."""

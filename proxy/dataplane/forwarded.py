@@ -8,7 +8,7 @@ means redirect loops (the backend believes http), or one rate-limit bucket for t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
@@ -31,6 +31,15 @@ def is_trusted(address: str, networks: Networks) -> bool:
         return False
     mapped = getattr(parsed, "ipv4_mapped", None)
     return any(parsed in network or (mapped is not None and mapped in network) for network in networks)
+
+
+def who_counts(address: str) -> str:
+    """What counts as one peer: an IPv4 address; a /64 of IPv6, which is what one subscriber has at least."""
+    if ":" not in address:
+        return address
+    parsed = ip_address(address.partition("%")[0])
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return str(mapped or ip_network((parsed, 64), strict=False))
 
 
 def client_address(peer: str, trusted: bool, forwarding: Mapping[bytes, bytes], networks: Networks) -> str:
