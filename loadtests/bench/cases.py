@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from random import Random
 from typing import ClassVar, Final
 
 from loadtests.bench import generator, transfer, tunnel, workload, wrk
@@ -270,8 +271,8 @@ class Idle(Case):
 
     def prepare(self, subject: Subject) -> None:
         requests = self.setting.requests("2k")
-        # What a process takes for its first connections is not theirs.
-        generator.closed_loop(subject.port, workload.body("2k"), requests, connections=100, count=1000)
+        # What a process takes for its first connections is not theirs; few, for what they leave free is used again.
+        generator.closed_loop(subject.port, workload.body("2k"), requests, connections=10, count=1000)
 
     def measure(self, subject: Subject, number: int) -> Figures:
         time.sleep(_SETTLE_SECONDS)
@@ -287,8 +288,8 @@ class Idle(Case):
         return {"rss_per_idle_conn_bytes": grown / count}
 
 
-_COOKIE: Final = "none"
-"""Where one request is as long as thousands, its cookie does not matter."""
+_COOKIE: Final = next(workload.session_cookies(Random(4), 1))
+"""Where one request is as long as thousands, one person sends them all."""
 
 
 def all_cases(setting: Setting) -> list[Case]:
