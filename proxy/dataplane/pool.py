@@ -153,7 +153,7 @@ class Pool:
             self._start_connecting(exchange)
 
     def _take_idle(self, exchange: Exchange) -> UpstreamConnection | None:
-        if not self._idle:
+        if not self._idle or exchange.retried:  # what met one stale connection shall not meet the next
             return None
         oldest = self._now() - self.backend.pool.idle * (1.0 if exchange.may_be_repeated() else _SURE_PART)
         while self._idle and self._idle[-1].idle_since >= oldest:  # the others are older still

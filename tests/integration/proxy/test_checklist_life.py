@@ -603,3 +603,29 @@ async def test_a_write_never_rides_a_connection_that_is_closing(tmp_path: Path) 
             assert (await client.answer()).body == b"legacy"
         assert legacy.connections == 2
         assert edge.counted("banyan_edge_failures_total") == 0
+
+
+async def test_a_repeated_request_takes_a_fresh_connection(tmp_path: Path) -> None:
+    """A backend that restarts makes every idle connection stale at once."""
+    async with two_sides(tmp_path) as (edge, legacy, _):
+        together = asyncio.Event()
+
+        async def at_once(_asked: Asked, _reader: Reader, writer: Writer) -> None:
+            if len(legacy.asked) == 3:
+                together.set()
+            await together.wait()
+            writer.write(answer(b"before"))
+
+        legacy.script = at_once
+        await asyncio.gather(*(fetch(edge.port, get("/")) for _ in range(3)))
+        assert edge.edge.generation.pools[0].sizes()[:2] == (3, 3)
+
+        async def restarted(asked: Asked, _reader: Reader, writer: Writer) -> None:
+            if asked.connection <= 3:
+                writer.close()
+            else:
+                writer.write(answer(b"after"))
+
+        legacy.script = restarted
+        assert (await fetch(edge.port, get("/"))).body == b"after"
+        assert edge.counted("banyan_edge_retries_total") == 1
