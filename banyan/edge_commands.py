@@ -42,6 +42,11 @@ def edge(
         float,
         typer.Option(metavar="SECONDS", min=0, help="How long requests under way may take after SIGTERM."),
     ] = 30.0,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Serve TLS with this certificate and its chain (PEM); watched."),
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key (PEM).")] = None,
     handover: Annotated[
         Path | None,
         typer.Option(
@@ -67,12 +72,15 @@ def edge(
     BANYAN_NOW                               ISO time at which the clock starts
     """
     from proxy.app.admin import AdminError
+    from proxy.app.certificate import CertificateError
     from proxy.app.handover import HandoverError
     from proxy.app.listening import ListenError
     from proxy.app.parent import EdgeOptions, StartError, run_edge
 
     if log_format not in ("json", "console"):
         fail(f"--log-format {log_format!r} is neither json nor console")
+    if (tls_cert is None) is not (tls_key is None):
+        fail("--tls-cert and --tls-key belong together")
     options = EdgeOptions(
         config=config,
         listen=parse_address(listen, "--listen"),
@@ -82,6 +90,7 @@ def edge(
         log_format="json" if log_format == "json" else "console",
         drain_seconds=drain_seconds,
         handover=handover,
+        tls=None if tls_cert is None or tls_key is None else (tls_cert, tls_key),
     )
     try:
         run_edge(options)
@@ -89,7 +98,7 @@ def edge(
         for finding in error.findings:
             typer.echo(str(finding), err=True)
         fail(str(error))
-    except (AdminError, HandoverError, ListenError, ValueError) as error:
+    except (AdminError, CertificateError, HandoverError, ListenError, ValueError) as error:
         fail(str(error))
 
 

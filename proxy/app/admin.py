@@ -113,6 +113,12 @@ class _Admin:
                 "file": str(parent.options.config),
                 "generation": parent.table.generation,
                 "rejected": None if rejection is None else {"errors": rejection.errors},
+                "certificate": None
+                if parent.certificate is None
+                else {
+                    "rejected": parent.certificate.rejection or None,
+                    "expires": parent.certificate.expires_at,
+                },
                 "workers": [_worker(worker) for worker in parent.supervisor.workers],
                 "backends": parent.health.up(),
             }

@@ -24,6 +24,12 @@ class Install(msgspec.Struct, tag="install", frozen=True):
     table: bytes
 
 
+class Certify(msgspec.Struct, tag="certify", frozen=True):
+    """Down: serve TLS with this certificate and key (PEM). The first comes before the first table."""
+
+    pem: bytes
+
+
 class Health(msgspec.Struct, tag="health", frozen=True):
     """Down: which addresses answer, backend by backend."""
 
@@ -61,7 +67,7 @@ class Counted(msgspec.Struct, tag="counted", frozen=True):
     snapshot: Snapshot
 
 
-Down = Install | Health | Count | Drain | Reopen
+Down = Install | Certify | Health | Count | Drain | Reopen
 Up = Ready | Installed | Counted
 
 

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from proxy.app import handover
 from proxy.app.admin import admin_application
+from proxy.app.certificate import Certificate
 from proxy.app.health import HealthMonitor
 from proxy.app.listening import bind, bind_for_workers, url_of
 from proxy.app.secrets import SecretError, read_secret_key_base
@@ -50,6 +51,7 @@ class EdgeOptions(msgspec.Struct, frozen=True):
     log_format: Format = "json"
     drain_seconds: float = 30.0
     handover: Path | None = None
+    tls: tuple[Path, Path] | None = None  # certificate with its chain, key
 
 
 class StartError(Exception):
@@ -61,13 +63,15 @@ class StartError(Exception):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a reload came to. `generation` is the one that runs now, the new one or still the old."""
+    """What a reload came to. `generation` is the one that runs now, the new one or still the old; `certificate` says
+    what is wrong with a renewed certificate, which is not used then."""
 
     ok: bool
     changed: bool
     generation: int
     errors: tuple[ConfigError, ...] = ()
     warnings: tuple[ConfigError, ...] = ()
+    certificate: str = ""
 
 
 class Parent:
@@ -87,6 +91,7 @@ class Parent:
         self.table: Table = compile_table(loaded.config, 1)
         self._reloading = asyncio.Lock()
         self._stopping = asyncio.Event()
+        self.certificate = None if options.tls is None else Certificate(*options.tls)
         self._taken = None if options.handover is None else handover.take(options.handover)
         if self._taken is not None:
             self._taken.check(options.listen, options.admin)
@@ -97,6 +102,8 @@ class Parent:
         )
         self._listening = [sock for own in sockets for sock in own]
         self.supervisor = Supervisor(sockets, options.access_log, options.log_format, options.drain_seconds)
+        if self.certificate is not None:
+            self.supervisor.certify(self.certificate.pem)
         self.health = HealthMonitor(self.supervisor.tell_health)
         self.started = False
 
@@ -120,39 +127,54 @@ class Parent:
     async def reload(self) -> Outcome:
         """Read the files again; run what they say, or keep what runs and remember why."""
         async with self._reloading:
-            loaded = await asyncio.to_thread(self._load)
-            self._files = loaded.files
-            if loaded.config is None:
-                outcome = Outcome(False, False, self.table.generation, loaded.errors, loaded.warnings)
-                self._count_reload("rejected", outcome)
-                first = loaded.errors[0]
-                log.error(
-                    "configuration rejected",
-                    generation=outcome.generation,
-                    errors=len(loaded.errors),
-                    file=first.file,
-                    line=first.line,
-                    column=first.column,
-                    code=first.code,
-                    message=first.message,
-                    remedy=first.remedy,
-                )
-                return outcome
-            if loaded.config == self._config:
-                outcome = Outcome(True, False, self.table.generation, (), loaded.warnings)
-                self._count_reload("unchanged", None)
-                return outcome
-            table = await asyncio.to_thread(compile_table, loaded.config, self.table.generation + 1)
-            self._config = loaded.config
-            self.table = table
-            if not await self.supervisor.install(table):
-                log.warning(
-                    "a worker did not confirm the new generation in time", generation=table.generation
-                )
-            self.health.watch(table)
-            self._count_reload("changed", None)
-            log.info("configuration loaded", generation=table.generation)
-            return Outcome(True, True, table.generation, (), loaded.warnings)
+            # Neither waits for the other to be right: a half-written certificate must not hold up a kill switch.
+            wrong = self._renew_certificate()
+            outcome = await self._reload_routing()
+            return msgspec.structs.replace(outcome, ok=outcome.ok and not wrong, certificate=wrong)
+
+    def _renew_certificate(self) -> str:
+        """Serve with the certificate on disk, if it is another and good; else what is wrong with it."""
+        certificate = self.certificate
+        if certificate is None:
+            return ""
+        if certificate.renew():
+            self.supervisor.certify(certificate.pem)
+            log.info("certificate renewed", files=[str(file) for file in certificate.files])
+        elif certificate.rejection:
+            log.error("certificate rejected", message=certificate.rejection, effect="the one before stays")
+        return certificate.rejection
+
+    async def _reload_routing(self) -> Outcome:
+        loaded = await asyncio.to_thread(self._load)
+        self._files = loaded.files
+        if loaded.config is None:
+            outcome = Outcome(False, False, self.table.generation, loaded.errors, loaded.warnings)
+            self._count_reload("rejected", outcome)
+            first = loaded.errors[0]
+            log.error(
+                "configuration rejected",
+                generation=outcome.generation,
+                errors=len(loaded.errors),
+                file=first.file,
+                line=first.line,
+                column=first.column,
+                code=first.code,
+                message=first.message,
+                remedy=first.remedy,
+            )
+            return outcome
+        if loaded.config == self._config:
+            self._count_reload("unchanged", None)
+            return Outcome(True, False, self.table.generation, (), loaded.warnings)
+        table = await asyncio.to_thread(compile_table, loaded.config, self.table.generation + 1)
+        self._config = loaded.config
+        self.table = table
+        if not await self.supervisor.install(table):
+            log.warning("a worker did not confirm the new generation in time", generation=table.generation)
+        self.health.watch(table)
+        self._count_reload("changed", None)
+        log.info("configuration loaded", generation=table.generation)
+        return Outcome(True, True, table.generation, (), loaded.warnings)
 
     def _count_reload(self, outcome: str, rejection: Outcome | None) -> None:
         self._reloads[outcome] += 1
@@ -167,6 +189,9 @@ class Parent:
         gauges = snapshot.gauges
         gauges["banyan_edge_generation"] = self.table.generation
         gauges["banyan_edge_config_rejected"] = float(self.rejection is not None)
+        if self.certificate is not None:
+            gauges["banyan_edge_certificate_rejected"] = float(bool(self.certificate.rejection))
+            gauges["banyan_edge_certificate_expires_timestamp_seconds"] = self.certificate.expires_at
         gauges["banyan_edge_workers"] = sum(worker.pid is not None for worker in self.supervisor.workers)
         for group in self.table.groups:
             gauges[series("banyan_edge_group_percent", group=group.name)] = (
@@ -201,7 +226,8 @@ class Parent:
             await self._offer_itself(admin_socket)
             if taken is not None:
                 taken.confirm()
-            _say(f"listening on {url_of(self._listening[0])}", f"admin on {url_of(admin_socket)}")
+            scheme = "http" if self.certificate is None else "https"
+            _say(f"listening on {url_of(self._listening[0], scheme)}", f"admin on {url_of(admin_socket)}")
             background.append(loop.create_task(self._watch()))
             background.append(loop.create_task(self._count_regularly()))
             await self._stopping.wait()
@@ -242,7 +268,8 @@ class Parent:
 
     async def _watch(self) -> None:
         """Reload whenever the files may have changed."""
-        async for _ in watch(lambda: self._files):
+        more = () if self.certificate is None else self.certificate.files
+        async for _ in watch(lambda: (*self._files, *more)):
             await self.reload()
 
     async def _count_regularly(self) -> None:

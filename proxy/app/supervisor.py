@@ -80,6 +80,7 @@ class Supervisor:
         self._table = b""
         self._generation = 0
         self._health: dict[str, list[bool]] = {}
+        self._pem = b""
         self._past = Snapshot()  # what dead workers had counted
         self._draining = False
         self._keepers: list[asyncio.Task[None]] = []
@@ -105,6 +106,11 @@ class Supervisor:
     def _set_table(self, table: Table) -> None:
         self._generation = table.generation
         self._table = pickle.dumps(table, pickle.HIGHEST_PROTOCOL)
+
+    def certify(self, pem: bytes) -> None:
+        """Have all workers serve TLS with this certificate and key, later ones too."""
+        self._pem = pem
+        self._tell_all(control.Certify(pem))
 
     def tell_health(self, up: dict[str, list[bool]]) -> None:
         """Tell all workers which addresses answer; later ones too."""
@@ -196,6 +202,8 @@ class Supervisor:
         theirs.close()
         reader, writer = await asyncio.open_connection(sock=ours)
         worker.writer = writer
+        if self._pem:
+            worker.tell(control.Certify(self._pem))
         worker.tell(control.Install(self._generation, self._table))
         worker.tell(control.Health(self._health))
         while (message := await control.receive_up(reader)) is not None:

@@ -12,6 +12,7 @@ import os
 import pickle
 import signal
 import socket
+import ssl
 import sys
 import time
 
@@ -20,6 +21,7 @@ import structlog
 import uvloop
 
 from proxy.app import control
+from proxy.app.certificate import server_context, use
 from proxy.app.secrets import read_secret_key_base
 from proxy.clock import wall_clock
 from proxy.dataplane.edge import Edge
@@ -47,6 +49,7 @@ class Worker:
         self._options = options
         self._edge: Edge | None = None
         self._draining: asyncio.Task[None] | None = None
+        self._tls: ssl.SSLContext | None = None
         self._over = asyncio.Event()
 
     async def run(self) -> None:
@@ -80,6 +83,10 @@ class Worker:
                 else:
                     edge.install(table)
                 control.send(writer, control.Installed(generation, time.perf_counter() - started))
+            case control.Certify(pem=pem):
+                if self._tls is None:
+                    self._tls = server_context()
+                use(self._tls, pem)
             case control.Health(up=up) if edge is not None:
                 edge.set_health(up)
             case control.Count() if edge is not None:
@@ -99,7 +106,7 @@ class Worker:
         access_log = AccessLog(options.access_log, options.log_format, time.time)
         edge = Edge(asyncio.get_running_loop(), table, reader, access_log, os.urandom(8).hex())
         for descriptor in options.listen_fds:
-            await edge.listen(socket.socket(fileno=descriptor))
+            await edge.listen(socket.socket(fileno=descriptor), self._tls)
         self._edge = edge
         # What exists now stays: the collector need not look at it again.
         gc.collect()

@@ -222,7 +222,7 @@ class ClientConnection(asyncio.Protocol):
                 closing.reset(self._transport)
         elif self._phase == _HEAD or not self._held:
             self._end_of_requests()
-        return True
+        return self._transport.can_write_eof()  # TLS knows no half of a connection
 
     def _end_of_requests(self) -> None:
         """All complete requests are answered, and no more will come."""

@@ -73,7 +73,8 @@ def close(transport: asyncio.Transport, edge: Edge, *, linger: bool) -> bool:
     edge.connections.add(closing)
     edge.wheel.watch(closing, edge.now() + (_UNREAD_SECONDS if unsent else edge.limits.linger))
     if linger:
-        transport.write_eof()
+        if transport.can_write_eof():
+            transport.write_eof()
         transport.resume_reading()
     else:
         transport.close()

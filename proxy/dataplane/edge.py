@@ -7,10 +7,11 @@ import asyncio
 import contextlib
 import re
 import socket
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 import msgspec
 import structlog
@@ -88,6 +89,14 @@ class Account(NamedTuple):
     place: str
 
 
+class _Handshake(TypedDict, total=False):
+    """What asyncio is told where connections come by TLS."""
+
+    ssl: ssl.SSLContext
+    ssl_handshake_timeout: float
+    ssl_shutdown_timeout: float
+
+
 class Edge:
     """The shared state of one worker's data plane."""
 
@@ -106,6 +115,7 @@ class Edge:
         self.connections: set[ClientConnection | Closing | Introduction] = set()
         self.limits = table.limits
         self._peers: Counter[str] = Counter()
+        self._tls: ssl.SSLContext | None = None
         self.draining = False
         self._gone = asyncio.Event()
         self._reader = reader
@@ -278,13 +288,27 @@ class Edge:
 
     # -- life -------------------------------------------------------------------------------------------------
 
-    async def listen(self, sock: socket.socket) -> None:
-        """Accept connections from a listening socket."""
-        server = await self.loop.create_server(self._new_connection, sock=sock, backlog=1024)
+    async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        """Accept connections from a listening socket; with `tls`, by TLS."""
+        self._tls = tls
+        server = await self.loop.create_server(
+            self._new_connection, sock=sock, backlog=1024, **self._handshake()
+        )
         self._servers.append((server, sock))
 
+    def _handshake(self) -> _Handshake:
+        if self._tls is None:
+            return {}
+        return {
+            "ssl": self._tls,
+            "ssl_handshake_timeout": self.limits.head_time,
+            "ssl_shutdown_timeout": self.limits.linger,
+        }
+
     def _new_connection(self) -> ClientConnection | Introduction:
-        return Introduction(self) if self.table.proxy_protocol else ClientConnection(self)
+        return (
+            Introduction(self) if self.table.proxy_protocol and self._tls is None else ClientConnection(self)
+        )
 
     def arrived(self, connection: ClientConnection) -> bool:
         """A client is connected. False: its address has as many connections already as it may."""
@@ -350,7 +374,7 @@ class Edge:
         with contextlib.suppress(BlockingIOError, OSError):
             while True:
                 connection, _ = sock.accept()
-                await self.loop.connect_accepted_socket(self._new_connection, connection)
+                await self.loop.connect_accepted_socket(self._new_connection, connection, **self._handshake())
 
     async def close(self) -> None:
         """Let go of timers, pools and the log."""

@@ -60,9 +60,12 @@ class TunnelEnd(asyncio.Protocol):
         if self.other._ended:
             self.transport.close()
             self.other.transport.close()
-        elif not self.other.transport.is_closing():
-            self.other.transport.write_eof()
-        return True
+        elif self.other.transport.can_write_eof():
+            if not self.other.transport.is_closing():
+                self.other.transport.write_eof()
+        else:
+            self.other.transport.close()
+        return self.transport.can_write_eof()  # TLS knows no half of a connection
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: this end is gone, and so is the tunnel."""

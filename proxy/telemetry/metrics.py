@@ -197,6 +197,11 @@ HELP: Final = {
         "gauge",
         "1 while the configuration on disk is rejected and an older one runs.",
     ),
+    "banyan_edge_certificate_rejected": (
+        "gauge",
+        "1 while the certificate on disk is no good and an older one is served.",
+    ),
+    "banyan_edge_certificate_expires_timestamp_seconds": ("gauge", "When the certificate that is served ends."),
     "banyan_edge_group_percent": ("gauge", "The share of a group's users that goes to the new side."),
     "banyan_edge_workers": ("gauge", "Living worker processes."),
     "banyan_edge_worker_restarts_total": ("counter", "Workers that died and were replaced."),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -90,9 +91,9 @@ class RawClient:
         self.writer = writer
 
     @classmethod
-    async def open(cls, port: int) -> RawClient:
+    async def open(cls, port: int, tls: ssl.SSLContext | None = None) -> RawClient:
         """Connect to 127.0.0.1."""
-        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=2**20))
+        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=2**20, ssl=tls))
 
     async def send(self, data: bytes) -> None:
         """Send bytes as they are."""
@@ -127,9 +128,9 @@ class RawClient:
 
 
 @contextlib.asynccontextmanager
-async def connect(port: int) -> AsyncIterator[RawClient]:
+async def connect(port: int, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawClient]:
     """A connection to 127.0.0.1."""
-    client = await RawClient.open(port)
+    client = await RawClient.open(port, tls)
     try:
         yield client
     finally:
