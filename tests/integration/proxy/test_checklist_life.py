@@ -607,18 +607,18 @@ async def test_a_write_never_rides_a_connection_that_is_closing(tmp_path: Path) 
 
 async def test_a_repeated_request_takes_a_fresh_connection(tmp_path: Path) -> None:
     """A backend that restarts makes every idle connection stale at once."""
-    async with two_sides(tmp_path) as (edge, legacy, _):
+    async with two_sides(tmp_path, MOVED) as (edge, _, python):
         together = asyncio.Event()
 
         async def at_once(_asked: Asked, _reader: Reader, writer: Writer) -> None:
-            if len(legacy.asked) == 3:
+            if len(python.asked) == 3:
                 together.set()
             await together.wait()
             writer.write(answer(b"before"))
 
-        legacy.script = at_once
-        await asyncio.gather(*(fetch(edge.port, get("/")) for _ in range(3)))
-        assert edge.edge.generation.pools[0].sizes()[:2] == (3, 3)
+        python.script = at_once
+        await asyncio.gather(*(fetch(edge.port, get("/moved")) for _ in range(3)))
+        assert edge.edge.generation.pools[1].sizes()[:2] == (3, 3)
 
         async def restarted(asked: Asked, _reader: Reader, writer: Writer) -> None:
             if asked.connection <= 3:
@@ -626,6 +626,6 @@ async def test_a_repeated_request_takes_a_fresh_connection(tmp_path: Path) -> No
             else:
                 writer.write(answer(b"after"))
 
-        legacy.script = restarted
-        assert (await fetch(edge.port, get("/"))).body == b"after"
+        python.script = restarted
+        assert (await fetch(edge.port, get("/moved"))).body == b"after"
         assert edge.counted("banyan_edge_retries_total") == 1
