@@ -119,6 +119,7 @@ class _Admin:
                     "rejected": parent.certificate.rejection or None,
                     "expires": parent.certificate.expires_at,
                 },
+                "file_descriptors": parent.descriptors,
                 "workers": [_worker(worker) for worker in parent.supervisor.workers],
                 "backends": parent.health.up(),
             }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """TLS for small sites: a certificate and its key from two files, renewed while the edge runs.
 
-The parent reads and checks the pair; workers are sent its content and need not be able to read the files. A renewed pair
-serves new handshakes; connections that stand are not touched. A pair that is no good changes nothing.
+The parent reads and checks the pair; workers are sent its content and need not be able to read the files. A renewed
+pair serves new handshakes; connections that stand are not touched. A pair that is no good changes nothing.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from aiohttp import web
 from proxy.app import handover
 from proxy.app.admin import admin_application
 from proxy.app.certificate import Certificate
+from proxy.app.descriptors import raise_limit, warn_if_few
 from proxy.app.health import HealthMonitor
 from proxy.app.listening import bind, bind_for_workers, url_of
 from proxy.app.secrets import SecretError, read_secret_key_base
@@ -89,6 +90,8 @@ class Parent:
         self._config = loaded.config
         self._files = loaded.files
         self.table: Table = compile_table(loaded.config, 1)
+        self.descriptors = raise_limit()
+        warn_if_few(self.descriptors, self.table)
         self._reloading = asyncio.Lock()
         self._stopping = asyncio.Event()
         self.certificate = None if options.tls is None else Certificate(*options.tls)
@@ -172,6 +175,7 @@ class Parent:
         if not await self.supervisor.install(table):
             log.warning("a worker did not confirm the new generation in time", generation=table.generation)
         self.health.watch(table)
+        warn_if_few(self.descriptors, table)
         self._count_reload("changed", None)
         log.info("configuration loaded", generation=table.generation)
         return Outcome(True, True, table.generation, (), loaded.warnings)

@@ -12,6 +12,7 @@ Of several addresses those take turns that are up and whose circuit is closed; w
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 # A request that may not be repeated takes a pooled connection only if it was idle for less than this part of the
 # idle time: a backend that is about to hang up has then several seconds to do so unharmed.
 _SURE_PART: Final = 0.5
+# Why no connection can be made that says nothing of the backend: no descriptor, port or memory is left here.
+_OWN_SHORTAGES: Final = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
+)
 
 log = structlog.get_logger()
 
@@ -210,7 +215,8 @@ class Pool:
             except OSError as error:
                 if isinstance(error, TimeoutError):
                     failure = "backend_connect_timeout"
-                self.failed(address, certain=True)
+                if error.errno not in _OWN_SHORTAGES:
+                    self.failed(address, certain=True)
                 continue
             self._all.add(connection)
             self.release(connection)
