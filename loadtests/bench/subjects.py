@@ -69,7 +69,7 @@ class EdgeSubject(Subject):
     def longest_install_ms(self) -> float:
         """The longest that a worker's loop stood still for a new configuration."""
         workers: list[dict[str, Any]] = json.loads(get(f"{self.admin_url}/config"))["workers"]
-        return max(float(worker["longest_install_ms"]) for worker in workers)
+        return max(float(worker["stalls_ms"].get("install", 0)) for worker in workers)
 
     def problems(self) -> list[str]:
         """What it did less than is claimed: cookies it could not read, decisions it did not count or halve."""

@@ -172,7 +172,7 @@ def _worker(worker: WorkerHandle) -> dict[str, Any]:
     return {
         "pid": worker.pid,
         "generation": worker.generation,
-        "longest_install_ms": round(worker.longest_stall * 1000, 3),
+        "stalls_ms": {cause: round(seconds * 1000, 3) for cause, seconds in worker.stalls.items()},
     }
 
 

@@ -55,16 +55,16 @@ class Ready(msgspec.Struct, tag="ready", frozen=True):
 
 
 class Installed(msgspec.Struct, tag="installed", frozen=True):
-    """Up: the table of this generation runs. `stall` is how long the loop stood still for it, in seconds."""
+    """Up: the table of this generation runs."""
 
     generation: int
-    stall: float
 
 
 class Counted(msgspec.Struct, tag="counted", frozen=True):
-    """Up: all that this worker counted."""
+    """Up: all that this worker counted; cause → how long its loop stood still lately, at most, in seconds."""
 
     snapshot: Snapshot
+    stalls: dict[str, float]
 
 
 Down = Install | Certify | Health | Count | Drain | Reopen

@@ -197,6 +197,10 @@ class Parent:
             gauges["banyan_edge_certificate_rejected"] = float(bool(self.certificate.rejection))
             gauges["banyan_edge_certificate_expires_timestamp_seconds"] = self.certificate.expires_at
         gauges["banyan_edge_workers"] = sum(worker.pid is not None for worker in self.supervisor.workers)
+        for worker in self.supervisor.workers:
+            for cause, seconds in worker.stalls.items():
+                name = series("banyan_edge_stall_seconds", worker=str(worker.number), cause=cause)
+                gauges[name] = seconds
         for group in self.table.groups:
             gauges[series("banyan_edge_group_percent", group=group.name)] = (
                 0.0 if group.kill else group.percent

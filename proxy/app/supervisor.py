@@ -38,7 +38,7 @@ class WorkerHandle:
         self.writer: asyncio.StreamWriter | None = None
         self.ready = asyncio.Event()
         self.generation = 0
-        self.longest_stall = 0.0
+        self.stalls: dict[str, float] = {}
         self.counted = Snapshot()
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -210,11 +210,11 @@ class Supervisor:
             match message:
                 case control.Ready():
                     worker.ready.set()
-                case control.Installed(generation=generation, stall=stall):
+                case control.Installed(generation=generation):
                     worker.generation = generation
-                    worker.longest_stall = max(worker.longest_stall, stall)
-                case control.Counted(snapshot=snapshot):
+                case control.Counted(snapshot=snapshot, stalls=stalls):
                     worker.counted = snapshot
+                    worker.stalls = stalls
             worker.heard()
         worker.writer = None
         writer.close()

@@ -30,6 +30,7 @@ from proxy.model import HeadLimits
 from proxy.routing.split import Decision, Reason, decide, headers_looked_at, settled
 from proxy.routing.visitor import needs_no_cookie
 from proxy.telemetry.metrics import Cell, Recorder, Snapshot, series
+from proxy.telemetry.stalls import Stalls
 
 if TYPE_CHECKING:
     from proxy.dataplane.heads import RequestHead, ResponseHead
@@ -112,6 +113,7 @@ class Edge:
         self.now: Callable[[], float] = time.monotonic  # the loop's own clock may count whole milliseconds
         self.wheel = Wheel(self.now)
         self.recorder = Recorder()
+        self.stalls = Stalls(self.now)
         self.connections: set[ClientConnection | Closing | Introduction] = set()
         self.limits = table.limits
         self._peers: Counter[str] = Counter()
@@ -127,6 +129,7 @@ class Edge:
         self._servers: list[tuple[asyncio.Server, socket.socket]] = []
         self._warned_of_forwarding = False
         self.generation = Generation(table, [self._pool(backend) for backend in table.backends])
+        self._tick_due = self.now() + TICK
         self._tick: asyncio.TimerHandle = loop.call_later(TICK, self._sweep)
 
     @property
@@ -321,7 +324,14 @@ class Edge:
         return self._peers[peer] <= most
 
     def _sweep(self) -> None:
+        now = self.now()
+        self.stalls.note("late", now - self._tick_due)
+        self._tick_due = now + TICK
         self._tick = self.loop.call_later(TICK, self._sweep)
+        with self.stalls.during("sweep"):
+            self._look_around()
+
+    def _look_around(self) -> None:
         self.wheel.sweep()
         for pool in self.generation.pools:
             pool.sweep()

@@ -201,7 +201,14 @@ HELP: Final = {
         "gauge",
         "1 while the certificate on disk is no good and an older one is served.",
     ),
-    "banyan_edge_certificate_expires_timestamp_seconds": ("gauge", "When the certificate that is served ends."),
+    "banyan_edge_certificate_expires_timestamp_seconds": (
+        "gauge",
+        "When the certificate that is served ends.",
+    ),
+    "banyan_edge_stall_seconds": (
+        "gauge",
+        "The longest that a worker's loop stood still in the last minute, by cause.",
+    ),
     "banyan_edge_group_percent": ("gauge", "The share of a group's users that goes to the new side."),
     "banyan_edge_workers": ("gauge", "Living worker processes."),
     "banyan_edge_worker_restarts_total": ("counter", "Workers that died and were replaced."),
