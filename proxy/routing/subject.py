@@ -112,6 +112,7 @@ class SubjectReader:
         self._encrypted = None if secret_key_base is None else EncryptedCookies(secret_key_base)
         self._signed = None if secret_key_base is None else SignedCookies(secret_key_base)
         self._sessions: dict[bytes, Session] = {}
+        self._older: dict[bytes, Session] = {}
         self._key_sets: dict[tuple[bytes, ...], SessionKeys] = {}
         self._most = remembered_sessions
 
@@ -126,12 +127,12 @@ class SubjectReader:
         value = cookie_value(cookies, self._session_wanted)
         if not value:
             return NO_SESSION
-        session = self._sessions.get(value)
+        session = self._sessions.get(value) or self._older.get(value)
         if session is None:
             session = self._decrypt(self._encrypted, value)
-            if len(self._sessions) >= self._most:
-                # Sessions are renewed all the time, so the oldest entries are those least likely to come again.
-                del self._sessions[next(iter(self._sessions))]
+            if len(self._sessions) >= self._most // 2:
+                # Two halves, the older dropped at once: taking the oldest out of a dictionary one by one gets slow.
+                self._older, self._sessions = self._sessions, {}
             self._sessions[value] = session
         return session
 

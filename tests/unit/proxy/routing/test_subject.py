@@ -74,7 +74,7 @@ def test_memory_of_sessions_is_bounded() -> None:
     by = SubjectReader(SECRET, lambda: NOW, remembered_sessions=10)
     for user in range(50):
         assert by.session(session_cookie(user, nonce=user).encode()).user == b"user:%d" % user
-    assert len(by._sessions) == 10
+    assert len(by._sessions) + len(by._older) <= 10
 
 
 def test_the_session_cookie_may_have_another_name() -> None:
