@@ -6,5 +6,6 @@
     worker   carries traffic (proxy.dataplane) and nothing else: no YAML, no rendering, no HTTP of its own.
 
 They speak over one socket pair per worker (`control`): tables, health and orders go down, counts come up. When the
-parent is gone a worker drains and ends; when a worker is gone the parent starts another on the same listening socket.
+parent is gone a worker drains and ends; when a worker is gone the parent starts another on the same listening sockets.
+A whole edge is followed by the next in the same way (`handover`): the sockets go over, then the old one drains.
 """
