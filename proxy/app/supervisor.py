@@ -206,7 +206,7 @@ class Supervisor:
             worker.tell(control.Certify(self._pem))
         worker.tell(control.Install(self._generation, self._table))
         worker.tell(control.Health(self._health))
-        while (message := await control.receive_up(reader)) is not None:
+        while (message := await self._hear(worker, reader)) is not None:
             match message:
                 case control.Ready():
                     worker.ready.set()
@@ -219,3 +219,11 @@ class Supervisor:
         worker.writer = None
         writer.close()
         return await worker.process.wait()
+
+    async def _hear(self, worker: WorkerHandle, reader: asyncio.StreamReader) -> control.Up | None:
+        """The worker's next message; None when it is gone. One that makes no sense costs itself, not the worker."""
+        while True:
+            try:
+                return await control.receive_up(reader)
+            except msgspec.DecodeError as error:
+                log.error("a worker's message was not understood", worker=worker.number, error=str(error))

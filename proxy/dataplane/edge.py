@@ -248,9 +248,11 @@ class Edge:
             )
 
     def refused(self, code: str, status: int, request_id: bytes) -> None:
-        """Count and log what was no request."""
+        """Count and log what was no request. In the access log, for that bears any number of them."""
         self.recorder.counters[series("banyan_edge_refused_total", code=code)] += 1
-        log.info("refused", code=code, status=status, request_id=request_id.decode())
+        if self._access_log.on:
+            place = self._access_log.place("", "", "", "refused", self.table.generation)
+            self._access_log.line(place, request_id.decode(), "", status, code, 0.0, 0.0, 0, 0)
 
     def dropped(self, code: str) -> None:
         """Count a connection that was ended before it could ask anything. No log: there may be many."""

@@ -476,7 +476,9 @@ async def test_the_access_log_names_routes_and_never_addresses(tmp_path: Path) -
     async with two_sides(tmp_path, MOVED, log=log) as (edge, _, _):
         await fetch(edge.port, get("/moved?token=secret", "Cookie: x=secret", "X-Request-Id: mine-1"))
         await fetch(edge.port, get("/invitations/secret"))
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
+        await fetch(edge.port, b"GET /secret HTTP/1.1\r\n\r\n")
+    *lines, refused = [json.loads(line) for line in log.read_text().splitlines()]
+    assert (refused["reason"], refused["failure"], refused["status"]) == ("refused", "host", 400)
     assert [(line["route"], line["side"], line["group"], line["status"]) for line in lines] == [
         ("GET /moved", "python", "all", 200),
         ("unmatched", "legacy", "", 200),
