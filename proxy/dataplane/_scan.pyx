@@ -349,7 +349,7 @@ cdef class Scanner:
                 return None
             status = status * 10 + (start[at] - 48)
         at = 12
-        if status < 200 or (start[at] != c" " and start[at] != 13):
+        if status < 200 or status > 599 or (start[at] != c" " and start[at] != 13):
             return None
         while KIND[start[at]] & IN_VALUE:
             at += 1

@@ -94,9 +94,7 @@ class ClientConnection(asyncio.Protocol):
         else:
             edge.dropped("too-many-connections")
             message = "There are too many connections from this address."
-            self._own_answer(
-                429, "too_many_connections", message, edge.new_request_id(), head_only=False, linger=True
-            )
+            self._own_answer(429, "too_many_connections", message, edge.new_request_id(), head_only=False)
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes of a request, or of several."""
@@ -321,7 +319,7 @@ class ClientConnection(asyncio.Protocol):
         if unfinished:
             self._close(linger=True)
         elif self._close_after or (self._half_closed and not self._held):
-            self._close(linger=bool(self._held))
+            self._close(linger=exchange.head.keep_alive)  # a client that did not say so may have sent more
         else:
             self._next()
 
@@ -462,11 +460,10 @@ class ClientConnection(asyncio.Protocol):
             closing.reset(self._transport)  # never a clean end: what was sent is not the whole
             return
         exchange.status = status
-        unread = exchange.head.length != 0
         head_only = exchange.head.method == b"HEAD"
         request_id = exchange.request_id
         self._end(exchange, code)
-        self._own_answer(status, code, message, request_id, head_only=head_only, linger=unread)
+        self._own_answer(status, code, message, request_id, head_only=head_only)
 
     def _end(self, exchange: Exchange, code: str) -> None:
         """Account for an exchange that did not end well, and let its backend connection go."""
@@ -485,10 +482,10 @@ class ClientConnection(asyncio.Protocol):
         self._held = b""
         request_id = self._edge.new_request_id()
         self._edge.refused(code, status, request_id)
-        self._own_answer(status, code, message, request_id, head_only=False, linger=True)
+        self._own_answer(status, code, message, request_id, head_only=False)
 
     def _own_answer(
-        self, status: int, code: str, message: str, request_id: bytes, *, head_only: bool, linger: bool
+        self, status: int, code: str, message: str, request_id: bytes, *, head_only: bool
     ) -> None:
         if self._transport.is_closing():
             return
@@ -503,7 +500,7 @@ class ClientConnection(asyncio.Protocol):
                     retry_after=1 if status in (429, 503) else 0,
                 )
             )
-        self._close(linger=linger)
+        self._close(linger=True)
 
     def _close(self, *, linger: bool = False) -> None:
         """Leave the connection to its end."""

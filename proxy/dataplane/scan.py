@@ -40,7 +40,7 @@ _CONTROLS_AND_BREAKS: Final = _CONTROLS + b"\r\n"
 _TARGET_BAD: Final = re.compile(rb"[\x00-\x20\x7f#]")
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?\Z")
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}\Z")
-_STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: [^\r\n]*)?\Z")
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\r\n]*)?\Z")
 _VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]\Z")
 
 _LINES_KEPT: Final = 4096

@@ -271,6 +271,8 @@ BROKEN_ANSWERS = {
     "status of two digits": b"HTTP/1.1 20 OK\r\n\r\n",
     "status of four digits": b"HTTP/1.1 2000 OK\r\n\r\n",
     "status that is none": b"HTTP/1.1 OK\r\n\r\n",
+    "status 6xx": b"HTTP/1.1 600 OK\r\nContent-Length: 3\r\n\r\nabc",
+    "status 999": b"HTTP/1.1 999 OK\r\nContent-Length: 3\r\n\r\nabc",
     "status 0xx": b"HTTP/1.1 099 OK\r\n\r\n",
     "a request": b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     "HTML": b"<html>\r\n\r\n",

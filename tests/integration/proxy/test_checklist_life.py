@@ -629,3 +629,24 @@ async def test_a_repeated_request_takes_a_fresh_connection(tmp_path: Path) -> No
         python.script = restarted
         assert (await fetch(edge.port, get("/moved"))).body == b"after"
         assert edge.counted("banyan_edge_retries_total") == 1
+
+
+@pytest.mark.parametrize("fault", ["unreachable", "draining"])
+async def test_what_a_client_was_about_to_send_does_not_destroy_its_last_answer(
+    tmp_path: Path, fault: str
+) -> None:
+    """The edge says good-bye of its own accord; a socket that is closed at once would answer more with a reset."""
+    async with two_sides(tmp_path) as (edge, legacy, _):
+        if fault == "unreachable":
+            await legacy.stop()
+        else:
+            edge.edge.draining = True
+        async with connect(edge.port) as client:
+            await client.send(get("/"))
+            await client.reader.readuntil(b"Connection: close\r\n")
+            for _ in range(3):
+                await client.send(get("/sent-ahead"))
+                await asyncio.sleep(0.01)
+            await client.reader.read()
+        edge.edge.draining = False
+        await until(lambda: at_rest(edge))
