@@ -13,7 +13,7 @@ ROUNDS ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: setup demo test check bench fmt lock clean help
+.PHONY: setup demo test check bench fuzz differential fmt lock clean help
 
 setup: $(STAMP) ## make .venv with everything demo, tests and checks need
 
@@ -34,6 +34,9 @@ test: $(STAMP) ## all tests
 
 bench: $(STAMP) ## the edge beside nginx, HAProxy, aiohttp and Node (ROUNDS=4, SECONDS=3 each, JSON=path)
 	@$(BIN)/python -m loadtests.bench $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(JSON),--json $(JSON)) $(ARGS)
+
+fuzz: $(STAMP) ## broken requests and answers against an edge (N=100000, SEED=, JSON=path, REPLAY=file)
+	@$(BIN)/python -m loadtests.fuzz $(if $(N),--requests $(N)) $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(JSON),--json $(JSON)) $(if $(REPLAY),--replay $(REPLAY)) $(ARGS)
 
 check: $(STAMP) ## lint, types and import rules
 	$(BIN)/ruff check .
