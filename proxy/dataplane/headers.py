@@ -43,6 +43,25 @@ NEVER_NOMINATED: Final = frozenset(
         b"keep-alive",
     }
 )
+# Their values hardly come twice, so there is no use in knowing the line again.
+CHANGING: Final = frozenset(
+    {
+        b"date",
+        b"etag",
+        b"if-modified-since",
+        b"if-none-match",
+        b"last-modified",
+        b"location",
+        b"referer",
+        b"server-timing",
+        b"set-cookie",
+        b"traceparent",
+        b"tracestate",
+        b"x-csrf-token",
+        b"x-request-id",
+        b"x-runtime",
+    }
+)
 # Read as if written with dashes by Rack: a client could speak for the edge through them.
 SPOKEN_FOR: Final = (b"x-forwarded-", b"x-banyan-")
 _SPOKEN_FOR_NAMES: Final = frozenset(

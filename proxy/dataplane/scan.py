@@ -18,6 +18,7 @@ from collections.abc import Container
 from typing import Final
 
 from proxy.dataplane.headers import (
+    CHANGING,
     COOKIE,
     EXPECT,
     FORWARDING,
@@ -137,7 +138,7 @@ class Scanner:
         if kind == PLAIN:
             if lower in self._noted:
                 fields.setdefault(lower, value)
-            else:
+            elif lower not in CHANGING:
                 self._remember(line)
             return True
         if kind == COOKIE:
@@ -176,7 +177,7 @@ class Scanner:
             _note_length(head, value)
         elif lower in self._noted:
             head.fields.setdefault(lower, value)
-        else:
+        elif lower not in CHANGING:
             self._remember(line)
         return True
 
