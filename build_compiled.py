@@ -42,7 +42,17 @@ def build() -> str | None:
     with tempfile.TemporaryDirectory() as folder:
         code = Path(folder) / "_scan.c"
         made = Path(folder) / "_scan.so"
-        translate = [sys.executable, "-m", "cython", "-3", "--module-name", MODULE, str(SOURCE), "-o", str(code)]
+        translate = [
+            sys.executable,
+            "-m",
+            "cython",
+            "-3",
+            "--module-name",
+            MODULE,
+            str(SOURCE),
+            "-o",
+            str(code),
+        ]
         problem = _run("Cython", translate)
         if problem is not None:
             return problem

@@ -318,9 +318,7 @@ async def test_an_absolute_target_names_the_host_whatever_the_header_says(
         )
 
 
-@pytest.mark.parametrize(
-    "host", [b"a", b"a.test:80", b"127.0.0.1", b"[::1]:3000", b"A_b-c.D", b"a.test."]
-)
+@pytest.mark.parametrize("host", [b"a", b"a.test:80", b"127.0.0.1", b"[::1]:3000", b"A_b-c.D", b"a.test."])
 async def test_hosts_pass_as_they_are(tmp_path: Path, host: bytes) -> None:
     async with two_sides(tmp_path) as (edge, legacy, _):
         await fetch(edge.port, raw(b"Host: " + host))
