@@ -11,12 +11,13 @@ import re
 from random import Random
 from typing import Final, cast
 
-from loadtests.fuzz.answers import broken_answer, plain_answer
+from loadtests.fuzz.answers import broken_answer, plain_answer, read_answer
 
 _REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) (/[^\x00-\x20\x7f]*|\*) HTTP/1\.1\Z")
 _LINE: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*\Z")
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}\Z")
 _SIZE: Final = re.compile(rb"[0-9a-f]{1,15}\Z")
+_PAUSE: Final = 0.002  # between two parts of an answer: long enough for them to arrive apart, mostly
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -47,6 +48,7 @@ class Origin(asyncio.Protocol):
         self._data = b""
         self._transport = _NOT_CONNECTED
         self._tunnel = False
+        self._ending = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: the edge connected."""
@@ -70,7 +72,7 @@ class Origin(asyncio.Protocol):
     def _take(self, transport: asyncio.Transport) -> bool:
         """Answer the first request in hand; False: it is not complete."""
         head, blank, rest = self._data.partition(b"\r\n\r\n")
-        if not blank or self._tunnel:
+        if not blank or self._tunnel or self._ending:
             return False
         start, *lines = head.split(b"\r\n")
         request = _REQUEST_LINE.match(start)
@@ -128,14 +130,40 @@ class Origin(asyncio.Protocol):
             return
         answer = plain_answer(target, mark, method, body)
         if mark in journal.break_answers_of:
-            answer = broken_answer(Random(f"{journal.seed}/{mark.decode('latin-1')}"), answer)
+            chance = Random(f"{journal.seed}/{mark.decode('latin-1')}")
+            answer = broken_answer(chance, answer)
             journal.said[mark] = answer
-            transport.write(answer)
-            transport.close()
+            self._end_with(transport, answer, _cut(chance, answer, method))
             return
         if fields.get(b"expect", b"").lower() == b"100-continue":
             transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         transport.write(answer)
+
+    def _end_with(self, transport: asyncio.Transport, answer: bytes, cut: int) -> None:
+        """Send `answer`, from `cut` on a moment later, and close."""
+        self._ending = True
+        transport.write(answer[:cut])
+
+        def rest() -> None:
+            if not transport.is_closing():
+                transport.write(answer[cut:])
+                transport.close()
+
+        if cut:
+            asyncio.get_running_loop().call_later(_PAUSE, rest)
+        else:
+            rest()
+
+
+def _cut(chance: Random, answer: bytes, method: bytes) -> int:
+    """Where to pause within an answer; 0: nowhere.
+
+    Never behind what is a whole answer already: the rest would come upon a connection that carries the next request,
+    and nobody could tell that it is not its answer. That is HTTP/1.1's fault and not the edge's.
+    """
+    cut = chance.randrange(len(answer) + 1) if chance.random() < 0.5 else 0
+    first, _ = read_answer(answer[:cut], method, ended_well=False)
+    return 0 if first is not None and first.whole else cut
 
 
 def _framing_problem(fields: dict[bytes, bytes]) -> str:
