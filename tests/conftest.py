@@ -8,10 +8,15 @@ import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from banyan.embedded import PostgresServer, ValkeyServer
 from banyan.sampledb import SAMPLE, sample_server
 from contracts.corpus import OWN_COPY, Corpus
+
+# No test is timed: a busy machine must not fail what is right.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 _numbers = itertools.count(1)
 
