@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Every known way of having two servers disagree about where a request ends, and what is merely unusual."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_LOOKALIKE: Final = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+CHUNKS: Final = b"3\r\nabc\r\n0\r\n\r\n"
+
+
+def post(*lines: bytes, body: bytes = b"", version: bytes = b"1.1") -> bytes:
+    """A POST with these raw header lines."""
+    head = b"".join(line + b"\r\n" for line in (b"POST /first HTTP/" + version, b"Host: a", *lines))
+    return head + b"\r\n" + body
+
+
+def with_encoding(line: bytes) -> bytes:
+    return post(line, body=CHUNKS)
+
+
+def with_length(*lines: bytes) -> bytes:
+    return post(*lines, body=b"abcde")
+
+
+LENGTH_AND_CHUNKED: Final = {
+    "length first": post(b"Content-Length: 13", b"Transfer-Encoding: chunked", body=CHUNKS),
+    "chunked first": post(b"Transfer-Encoding: chunked", b"Content-Length: 3", body=CHUNKS),
+    "length zero": post(b"Content-Length: 0", b"Transfer-Encoding: chunked", body=CHUNKS),
+    "length of the smuggled": post(b"Content-Length: 4", b"Transfer-Encoding: chunked", body=CHUNKS),
+    "lower case": post(b"content-length: 4", b"transfer-encoding: chunked", body=CHUNKS),
+    "length and identity": post(b"Content-Length: 5", b"Transfer-Encoding: identity", body=b"abcde"),
+    "nominated length": post(
+        b"Connection: Content-Length", b"Content-Length: 5", b"Transfer-Encoding: chunked", body=CHUNKS
+    ),
+    "nominated encoding": post(
+        b"Connection: Transfer-Encoding", b"Content-Length: 5", b"Transfer-Encoding: chunked", body=CHUNKS
+    ),
+}
+ENCODINGS: Final = {
+    "vertical tab before": b"Transfer-Encoding:\x0bchunked",
+    "vertical tab behind": b"Transfer-Encoding: chunked\x0b",
+    "form feed": b"Transfer-Encoding: \x0cchunked",
+    "NUL behind the name": b"Transfer-Encoding\x00: chunked",
+    "NUL behind": b"Transfer-Encoding: chunked\x00",
+    "space before the colon": b"Transfer-Encoding : chunked",
+    "tab before the colon": b"Transfer-Encoding\t: chunked",
+    "space before the name": b" Transfer-Encoding: chunked",
+    "bare LF": b"X: y\nTransfer-Encoding: chunked",
+    "bare CR": b"X: y\rTransfer-Encoding: chunked",
+    "bare LF before the value": b"Transfer-Encoding:\nchunked",
+    "folded value": b"Transfer-Encoding:\r\n chunked",
+    "folded name": b"X: y\r\n Transfer-Encoding: chunked",
+    "folded by tab": b"Transfer-Encoding: chu\r\n\tnked",
+    "double quotes": b'Transfer-Encoding: "chunked"',
+    "single quotes": b"Transfer-Encoding: 'chunked'",
+    "parameter": b"Transfer-Encoding: chunked;x",
+    "parameter with value": b"Transfer-Encoding: chunked; a=b",
+    "comma before": b"Transfer-Encoding: ,chunked",
+    "comma behind": b"Transfer-Encoding: chunked,",
+    "cow-bell behind": b"Transfer-Encoding: chunked, cow-bell",
+    "cow-bell before": b"Transfer-Encoding: cow-bell, chunked",
+    "twice": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+    "twice, other case": b"Transfer-Encoding: chunked\r\ntransfer-encoding: identity",
+    "twice, second cow-bell": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: cow-bell",
+    "twice, first empty": b"Transfer-Encoding:\r\nTransfer-Encoding: chunked",
+    "twice in one": b"Transfer-Encoding: chunked, chunked",
+    "identity": b"Transfer-Encoding: identity",
+    "gzip and chunked": b"Transfer-Encoding: gzip, chunked",
+    "x before": b"Transfer-Encoding: xchunked",
+    "x behind": b"Transfer-Encoding: chunkedx",
+    "empty": b"Transfer-Encoding:",
+    "two words": b"Transfer-Encoding: chunked identity",
+    "latin small c": "Transfer-Encoding: \u0441hunked".encode(),
+    "soft hyphen": b"Transfer-Encoding: chunked\xad",
+    "no-break space": b"Transfer-Encoding: chunked\xa0",
+    "colon twice": b"Transfer-Encoding:: chunked",
+    "equals": b"Transfer-Encoding= chunked",
+    "no colon": b"Transfer-Encoding chunked",
+    "bracket name": b"Transfer-Encoding]: chunked",
+    "unicode name": "Tran\u017ffer-Encoding: chunked".encode(),
+}
+LENGTHS: Final = {
+    "plus": [b"Content-Length: +5"],
+    "minus": [b"Content-Length: -5"],
+    "hex": [b"Content-Length: 0x5"],
+    "octal prefix": [b"Content-Length: 0o5"],
+    "underscore": [b"Content-Length: 5_0"],
+    "fraction": [b"Content-Length: 5.0"],
+    "exponent": [b"Content-Length: 5e0"],
+    "list": [b"Content-Length: 5,5"],
+    "list with space": [b"Content-Length: 5, 5"],
+    "comma behind": [b"Content-Length: 5,"],
+    "NUL behind": [b"Content-Length: 5\x00"],
+    "unicode digit": ["Content-Length: \u0665".encode()],
+    "superscript": [b"Content-Length: \xb2"],
+    "quotes": [b'Content-Length: "5"'],
+    "two words": [b"Content-Length: 5 6"],
+    "semicolon": [b"Content-Length: 5;x"],
+    "empty": [b"Content-Length:"],
+    "blank": [b"Content-Length:  "],
+    "word": [b"Content-Length: five"],
+    "vertical tab": [b"Content-Length: \x0b5"],
+    "too large": [b"Content-Length: 18446744073709551621"],
+    "far too large": [b"Content-Length: " + b"9" * 400],
+    "twice": [b"Content-Length: 5", b"Content-Length: 5"],
+    "twice, other case": [b"Content-Length: 5", b"content-length: 0"],
+    "twice, far apart": [b"CONTENT-LENGTH: 0", b"X: y", b"Content-length: 5"],
+    "folded": [b"Content-Length:\r\n 5"],
+    "space before the colon": [b"Content-Length : 5"],
+    "NUL before the colon": [b"Content-Length\x00: 5"],
+    "bare LF": [b"X: y\nContent-Length: 5"],
+    "first header with space": [b" Content-Length: 5"],
+}
+BROKEN_CHUNKS: Final = {
+    "bare LF behind the size": b"3\nabc\r\n0\r\n\r\n",
+    "bare CR behind the size": b"3\rabc\r\n0\r\n\r\n",
+    "bare LF behind the data": b"3\r\nabc\n0\r\n\r\n",
+    "bare CR behind the data": b"3\r\nabc\r0\r\n\r\n",
+    "bare LF at the end": b"3\r\nabc\r\n0\n\n",
+    "LF CR": b"3\n\rabc\r\n0\r\n\r\n",
+    "negative": b"-3\r\nabc\r\n0\r\n\r\n",
+    "plus": b"+3\r\nabc\r\n0\r\n\r\n",
+    "hex prefix": b"0x3\r\nabc\r\n0\r\n\r\n",
+    "underscore": b"0_3\r\nabc\r\n0\r\n\r\n",
+    "no size": b"\r\nabc\r\n0\r\n\r\n",
+    "no hex": b"g\r\nabc\r\n0\r\n\r\n",
+    "2^64": b"10000000000000000\r\nabc\r\n0\r\n\r\n",
+    "2^64 + 3": b"10000000000000003\r\nabc\r\n0\r\n\r\n",
+    "2^128": b"1" + b"0" * 32 + b"\r\nabc\r\n0\r\n\r\n",
+    "many zeros": b"0" * 40 + b"3\r\nabc\r\n0\r\n\r\n",
+    "space before": b" 3\r\nabc\r\n0\r\n\r\n",
+    "space behind": b"3 \r\nabc\r\n0\r\n\r\n",
+    "tab behind": b"3\t\r\nabc\r\n0\r\n\r\n",
+    "vertical tab behind": b"3\x0b\r\nabc\r\n0\r\n\r\n",
+    "NUL behind": b"3\x00\r\nabc\r\n0\r\n\r\n",
+    "two sizes": b"3 5\r\nabc\r\n0\r\n\r\n",
+    "comma": b"3,3\r\nabc\r\n0\r\n\r\n",
+    "data longer than said": b"3\r\nabcd\r\n0\r\n\r\n",
+    "data shorter than said": b"5\r\nabc\r\n0\r\n\r\n",
+    "extension with bare LF": b"3;a=\nb\r\nabc\r\n0\r\n\r\n",
+    "extension with bare CR": b"3;a=b\rc\r\nabc\r\n0\r\n\r\n",
+    "extension that is empty": b"3;\r\nabc\r\n0\r\n\r\n",
+    "extension with an open quote": b'3;a="b\r\nabc\r\n0\r\n\r\n',
+    "extension with CRLF in quotes": b'3;a="b\r\n"\r\nabc\r\n0\r\n\r\n',
+    "extension with NUL": b"3;a=\x00\r\nabc\r\n0\r\n\r\n",
+    "extension without name": b"3;=b\r\nabc\r\n0\r\n\r\n",
+    "extension too long": b"3;a=" + b"b" * 4096 + b"\r\nabc\r\n0\r\n\r\n",
+    "size line without end": b"3" * 5000,
+    "trailer without colon": b"3\r\nabc\r\n0\r\nno colon\r\n\r\n",
+    "trailer with bare LF": b"3\r\nabc\r\n0\r\nA: b\nC: d\r\n\r\n",
+    "trailer folded": b"3\r\nabc\r\n0\r\nA: b\r\n c\r\n\r\n",
+    "trailer with space before the colon": b"3\r\nabc\r\n0\r\nA : b\r\n\r\n",
+    "trailer with NUL": b"3\r\nabc\r\n0\r\nA: \x00\r\n\r\n",
+    "trailers too large": b"3\r\nabc\r\n0\r\n" + b"A: b\r\n" * 3000 + b"\r\n",
+    "last chunk with LF": b"3\r\nabc\r\n0\r\n\n",
+    "last chunk without its blank line": b"3\r\nabc\r\n0\r\n",
+    "last chunk without any end": b"3\r\nabc\r\n0",
+    "last chunk with data": b"3\r\nabc\r\n0\r\nx\r\n",
+}
+REQUEST_LINES: Final = {
+    "two spaces": b"GET  /first HTTP/1.1",
+    "space at the end": b"GET /first HTTP/1.1 ",
+    "space at the start": b" GET /first HTTP/1.1",
+    "tab": b"GET\t/first\tHTTP/1.1",
+    "tab in the target": b"GET /fir\tst HTTP/1.1",
+    "vertical tab": b"GET /first\x0bHTTP/1.1",
+    "space in the target": b"GET /fir st HTTP/1.1",
+    "bare CR": b"GET /first\rHTTP/1.1",
+    "CR before CRLF": b"GET /first HTTP/1.1\r",
+    "NUL in the target": b"GET /fir\x00st HTTP/1.1",
+    "DEL in the target": b"GET /fir\x7fst HTTP/1.1",
+    "fragment": b"GET /first#part HTTP/1.1",
+    "no method": b"/first HTTP/1.1",
+    "empty method": b" /first HTTP/1.1",
+    "method with colon": b"GE:T /first HTTP/1.1",
+    "method with bracket": b"GE[T /first HTTP/1.1",
+    "method with NUL": b"GE\x00T /first HTTP/1.1",
+    "method in quotes": b'"GET" /first HTTP/1.1',
+    "method that is not ASCII": "GÉT /first HTTP/1.1".encode(),
+    "no target": b"GET HTTP/1.1",
+    "target without slash": b"GET first HTTP/1.1",
+    "target of another scheme": b"GET gopher://a/first HTTP/1.1",
+    "target with an empty host": b"GET http:///first HTTP/1.1",
+    "target with user": b"GET http://u:p@a/first HTTP/1.1",
+    "asterisk for GET": b"GET * HTTP/1.1",
+    "authority for GET": b"GET a:80 HTTP/1.1",
+    "HTTP/0.9": b"GET /first",
+    "HTTP/0.9 named": b"GET /first HTTP/0.9",
+    "HTTP/1": b"GET /first HTTP/1",
+    "HTTP/1.": b"GET /first HTTP/1.",
+    "HTTP/1.2": b"GET /first HTTP/1.2",
+    "HTTP/1.10": b"GET /first HTTP/1.10",
+    "HTTP/01.1": b"GET /first HTTP/01.1",
+    "HTTP/2.0": b"GET /first HTTP/2.0",
+    "HTTP/3": b"GET /first HTTP/3",
+    "lower-case version": b"GET /first http/1.1",
+    "another protocol": b"GET /first HTTPS/1.1",
+    "ICY": b"GET /first ICY/1.1",
+    "space in the version": b"GET /first HTTP/ 1.1",
+    "unicode digit": "GET /first HTTP/1.١".encode(),
+    "HTTP/2's preface": b"PRI * HTTP/2.0",
+    "RTSP": b"OPTIONS * RTSP/1.0",
+}
+HOSTS: Final = {
+    "none": [],
+    "empty": [b"Host:"],
+    "blank": [b"Host: \t "],
+    "port alone": [b"Host: :80"],
+    "two, first empty": [b"Host:", b"Host: a"],
+    "two": [b"Host: a", b"Host: a"],
+    "two, other case": [b"Host: a", b"host: b"],
+    "list": [b"Host: a, b"],
+    "space": [b"Host: a b"],
+    "path": [b"Host: a/b"],
+    "query": [b"Host: a?b"],
+    "fragment": [b"Host: a#b"],
+    "user": [b"Host: u@a"],
+    "scheme": [b"Host: http://a"],
+    "port that is none": [b"Host: a:b"],
+    "port too long": [b"Host: a:123456"],
+    "two ports": [b"Host: a:1:2"],
+    "backslash": [b"Host: a\\b"],
+    "angle brackets": [b"Host: <a>"],
+    "quotes": [b'Host: "a"'],
+    "open bracket": [b"Host: [::1"],
+    "name in brackets": [b"Host: [a.test]"],
+    "NUL": [b"Host: a\x00b"],
+    "tab within": [b"Host: a\tb"],
+    "bare LF": [b"Host: a\nX: b"],
+    "folded": [b"Host: a\r\n b"],
+    "space before the colon": [b"Host : a"],
+    "space before the name": [b" Host: a"],
+    "unicode": ["Host: å.test".encode()],
+}
+LINES: Final = {
+    "no name": b": v",
+    "no colon": b"no colon here",
+    "space in the name": b"A B: v",
+    "bracket in the name": b"A(: v",
+    "unicode name": "É: v".encode(),
+    "control in the value": b"A: v\x01",
+    "DEL in the value": b"A: v\x7f",
+    "ESC in the value": b"A: \x1b[2J",
+    "folded by space": b"A: v\r\n w",
+    "folded by tab": b"A: v\r\n\tw",
+    "folded at once": b" w",
+    "blank line of spaces": b" ",
+    "bare CR at the end": b"A: v\r",
+    "bare LF": b"A: v\nB: w",
+    "bare LF LF": b"A: v\n\nGET /smuggled HTTP/1.1",
+    "quoted name": b'"A": v',
+    "semicolon in the name": b"A;B: v",
+    "slash in the name": b"A/B: v",
+    "at in the name": b"A@: v",
+}
+
+REFUSED: Final = {
+    **{f"length and chunked, {name}": data for name, data in LENGTH_AND_CHUNKED.items()},
+    **{f"encoding: {name}": with_encoding(line) for name, line in ENCODINGS.items()},
+    "encoding in HTTP/1.0": post(b"Transfer-Encoding: chunked", body=CHUNKS, version=b"1.0"),
+    **{f"length: {name}": with_length(*lines) for name, lines in LENGTHS.items()},
+    **{
+        f"chunks: {name}": post(b"Transfer-Encoding: chunked", body=body)
+        for name, body in BROKEN_CHUNKS.items()
+    },
+    **{f"request line: {name}": line + b"\r\nHost: a\r\n\r\n" for name, line in REQUEST_LINES.items()},
+    **{
+        f"host: {name}": b"".join(line + b"\r\n" for line in (b"GET /first HTTP/1.1", *lines)) + b"\r\n"
+        for name, lines in HOSTS.items()
+    },
+    **{
+        f"line: {name}": b"GET /first HTTP/1.1\r\nHost: a\r\n" + line + b"\r\n\r\n"
+        for name, line in LINES.items()
+    },
+    "two empty lines before": b"\r\n\r\nGET /first HTTP/1.1\r\nHost: a\r\n\r\n",
+    "bare LF before": b"\nGET /first HTTP/1.1\r\nHost: a\r\n\r\n",
+    "bare LFs only": b"GET /first HTTP/1.1\nHost: a\n\n",
+    "NUL before": b"\x00GET /first HTTP/1.1\r\nHost: a\r\n\r\n",
+    "byte order mark": b"\xef\xbb\xbfGET /first HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a TLS hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\r\n\r\n",
+    "an answer": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+}
+
+# What is unusual and yet plain: (header line, body as sent, body as meant).
+ACCEPTED: Final = {
+    "no space": (b"Transfer-Encoding:chunked", CHUNKS, b"abc"),
+    "tab before": (b"Transfer-Encoding:\tchunked", CHUNKS, b"abc"),
+    "space behind": (b"Transfer-Encoding: chunked \t", CHUNKS, b"abc"),
+    "other case": (b"TRANSFER-encoding: ChunKED", CHUNKS, b"abc"),
+    "length with space behind": (b"Content-Length: 5 ", b"abcde", b"abcde"),
+    "length with zeros": (b"Content-Length: 0005", b"abcde", b"abcde"),
+    "length with tab": (b"Content-Length:\t5", b"abcde", b"abcde"),
+    "extension": (b"Transfer-Encoding: chunked", b"3;a=b\r\nabc\r\n0;c\r\n\r\n", b"abc"),
+    "extension in quotes": (b"Transfer-Encoding: chunked", b'3 ; a = "b c"\r\nabc\r\n0\r\n\r\n', b"abc"),
+    "size with zeros": (b"Transfer-Encoding: chunked", b"003\r\nabc\r\n000\r\n\r\n", b"abc"),
+    "upper-case size": (b"Transfer-Encoding: chunked", b"A\r\n0123456789\r\n0\r\n\r\n", b"0123456789"),
+    "trailers": (
+        b"Transfer-Encoding: chunked",
+        b"3\r\nabc\r\n0\r\nContent-Length: 9\r\nA: b\r\n\r\n",
+        b"abc",
+    ),
+    "nothing": (b"Transfer-Encoding: chunked", b"0\r\n\r\n", b""),
+    "no body": (b"Content-Length: 0", b"", b""),
+    "a body that looks like a request": (b"Content-Length: %d" % len(_LOOKALIKE), _LOOKALIKE, _LOOKALIKE),
+}
