@@ -222,6 +222,8 @@ cdef class Scanner:
         cdef Py_ssize_t method_size = at
         if at == 0 or start[at] != c" " or start[at + 1] != c"/":
             return None
+        if at == 7 and memcmp(start, b"CONNECT", 7) == 0:
+            return None
         at += 1
         cdef Py_ssize_t target_at = at
         cdef Py_ssize_t query_at = -1

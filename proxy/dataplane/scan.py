@@ -237,6 +237,8 @@ def _request_line(line: bytes, size: int, limits: HeadLimits) -> RequestHead:
         )
     if _TARGET_BAD.search(target):
         raise Malformed("target", "the request target has a character that is not allowed")
+    if method == b"CONNECT":
+        raise Malformed("connect", "CONNECT is not served here", 405)
     head = RequestHead(method, target, minor, size)
     if target[:1] != b"/":
         _other_form(head)
@@ -247,8 +249,6 @@ def _other_form(head: RequestHead) -> None:
     """Absolute form becomes origin form, its authority the host (RFC 9112 §3.2.2); `*` is for OPTIONS alone."""
     if head.target == b"*" and head.method == b"OPTIONS":
         return
-    if head.method == b"CONNECT":
-        raise Malformed("connect", "CONNECT is not served here", 405)
     scheme, separator, rest = head.target.partition(b"://")
     if not separator or scheme.lower() not in (b"http", b"https"):
         raise Malformed("target", "the request target is neither a path nor an absolute address")

@@ -108,10 +108,11 @@ async def test_one_empty_line_before_a_request_is_forgiven(tmp_path: Path) -> No
         assert [asked.message.body for asked in legacy.asked] == [b"ab", b""]
 
 
-async def test_connect_is_refused_by_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", [b"a:443", b"/a", b"http://a/", b"*"])
+async def test_connect_is_refused_by_name(tmp_path: Path, target: bytes) -> None:
     async with two_sides(tmp_path) as (edge, legacy, _):
         async with connect(edge.port) as client:
-            await client.send(b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n" + SMUGGLED)
+            await client.send(b"CONNECT " + target + b" HTTP/1.1\r\nHost: a:443\r\n\r\n" + SMUGGLED)
             assert (await client.answer()).status == 405
             assert await client.ended()
         assert legacy.asked == []

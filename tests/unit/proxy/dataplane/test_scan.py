@@ -40,6 +40,7 @@ def request(start: bytes = b"GET / HTTP/1.1", *lines: bytes, host: bytes = b"Hos
         (request(b"GET /#part HTTP/1.1"), "target", 400),
         (request(b"GET http://u@a.test/ HTTP/1.1"), "host", 400),
         (request(b"CONNECT a.test:443 HTTP/1.1"), "connect", 405),
+        (request(b"CONNECT /a HTTP/1.1"), "connect", 405),
         (request(b"GET * HTTP/1.1"), "target", 400),
         (request(host=b""), "host", 400),
         (request(b"GET / HTTP/1.1", b"Host: b.test"), "host", 400),
