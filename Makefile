@@ -38,6 +38,9 @@ bench: $(STAMP) ## the edge beside nginx, HAProxy, aiohttp and Node (ROUNDS=4, S
 fuzz: $(STAMP) ## broken requests and answers against an edge (N=100000, SEED=, JSON=path, REPLAY=file)
 	@$(BIN)/python -m loadtests.fuzz $(if $(N),--requests $(N)) $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(JSON),--json $(JSON)) $(if $(REPLAY),--replay $(REPLAY)) $(ARGS)
 
+differential: $(STAMP) ## the same requests through edge, nginx and HAProxy (N=5000, SEED=, JSON=path)
+	@$(BIN)/python -m loadtests.differential $(if $(N),--probes $(N)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json $(JSON)) $(ARGS)
+
 check: $(STAMP) ## lint, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,4 +60,4 @@ clean: ## remove what the commands above made
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this text
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
