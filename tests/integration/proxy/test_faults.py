@@ -199,7 +199,8 @@ async def one(port: int, kind: str, number: int, chance: Random) -> None:
         assert (answer.status, answer.whole) == (status, True), (kind, received)
         assert status != 200 or answer.body == b"good"
     else:
-        assert answer is None or not answer.whole, (kind, received)
+        # Cut off; or 502 as a whole, where head and fault came in one piece and nothing was passed on yet.
+        assert answer is None or not answer.whole or answer.status == 502, (kind, received)
 
 
 def drawn(count: int, chance: Random) -> Iterator[str]:
