@@ -117,9 +117,6 @@ cdef int _meaning(const unsigned char *name, Py_ssize_t size) nogil:
     elif first == c"u":
         if size == 7 and memcmp(name, b"upgrade", 7) == 0:
             return RARE
-    elif first == c"e":
-        if size == 6 and memcmp(name, b"expect", 6) == 0:
-            return RARE
     elif first == c"f":
         if size == 9 and memcmp(name, b"forwarded", 9) == 0:
             return FORWARDING
@@ -160,7 +157,7 @@ cdef class RequestHead:
     cdef public object length
     cdef public int minor
     cdef public Py_ssize_t size
-    cdef public bint keep_alive, upgrade, expects_continue
+    cdef public bint keep_alive, upgrade
 
 
 cdef class ResponseHead:

@@ -76,7 +76,6 @@ LENGTH: Final = 3
 COOKIE: Final = 4
 FORWARDING: Final = 5
 DROP: Final = 6
-EXPECT: Final = 7
 
 _NAMES_KEPT: Final = 4096
 
@@ -106,8 +105,6 @@ def _kind_of(lower: bytes) -> int:
         return LENGTH
     if lower == b"cookie":
         return COOKIE
-    if lower == b"expect":
-        return EXPECT
     dashed = lower.replace(b"_", b"-")
     if dashed.startswith(b"x-banyan-"):
         return DROP

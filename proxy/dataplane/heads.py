@@ -22,7 +22,6 @@ class RequestHead:
         "block",
         "connection",
         "encoding",
-        "expects_continue",
         "fields",
         "forwarding",
         "host",
@@ -52,7 +51,6 @@ class RequestHead:
         self.length = 0
         self.keep_alive = minor == 1
         self.upgrade = False
-        self.expects_continue = False
 
 
 class ResponseHead:

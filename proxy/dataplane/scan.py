@@ -20,7 +20,6 @@ from typing import Final
 from proxy.dataplane.headers import (
     CHANGING,
     COOKIE,
-    EXPECT,
     FORWARDING,
     HOP,
     HOP_BY_HOP,
@@ -152,9 +151,6 @@ class Scanner:
             return True
         if kind == LENGTH:
             _note_length(head, value)
-            return True
-        if kind == EXPECT:
-            head.expects_continue = value.lower() == b"100-continue"
             return True
         if kind == HOP:
             _note_hop(head, lower, value)
