@@ -29,7 +29,8 @@ from proxy.dataplane.tunnel import Tunnels
 from proxy.model import HeadLimits
 from proxy.routing.split import Decision, Reason, decide, headers_looked_at, settled
 from proxy.routing.visitor import needs_no_cookie
-from proxy.telemetry.metrics import Cell, Recorder, Snapshot, series
+from proxy.telemetry.crowd import Crowd
+from proxy.telemetry.metrics import Cell, Placing, Recorder, Snapshot, series
 from proxy.telemetry.stalls import Stalls
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 _REQUEST_ID: Final = re.compile(rb"[0-9A-Za-z_.@:+/=-]{1,128}\Z")
 _DRAIN_IDLE_SECONDS: Final = 1.0
+_PLACINGS: Final[dict[Reason, Placing]] = {Reason.SHARE: "drawn", Reason.UNHEALTHY: "fallen"}
 
 log = structlog.get_logger()
 
@@ -75,9 +77,12 @@ class Generation:
             group = route.group.name if route.group else ""
             side = self.table.backends[exchange.backend].name
             account = self._accounts[key] = Account(
-                recorder.cell(route.name, group, side),
+                recorder.cell(route.name, group, side, _PLACINGS.get(reason, "kept")),
                 series("banyan_edge_decisions_total", reason=reason, side=side),
                 log.place(route.name, group, side, reason, self.table.generation),
+                recorder.crowd(group, side, route.group.epoch)
+                if route.group is not None and reason is Reason.SHARE
+                else None,
             )
         return account
 
@@ -88,6 +93,7 @@ class Account(NamedTuple):
     cell: Cell
     decisions: str
     place: str
+    crowd: Crowd | None
 
 
 class _Handshake(TypedDict, total=False):
@@ -224,9 +230,11 @@ class Edge:
         """Count and log an exchange that ended."""
         seconds = self.now() - exchange.started_at
         failure = exchange.failure
-        cell, decisions, place = exchange.generation.account(exchange, self.recorder, self._access_log)
+        cell, decisions, place, crowd = exchange.generation.account(exchange, self.recorder, self._access_log)
         faulty = bool(failure) and not failure.startswith("client_")
-        cell.add(exchange.status, seconds, faulty, exchange.bytes_in, exchange.bytes_out)
+        at = cell.add(exchange.status, seconds, faulty, exchange.bytes_in, exchange.bytes_out)
+        if crowd is not None and exchange.decision.subject:
+            crowd.add(exchange.decision.subject, at, faulty or exchange.status >= 500)
         counters = self.recorder.counters
         counters[decisions] += 1
         if failure:

@@ -53,7 +53,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     """Where one request goes, and why.
 
     `bucket` is None where it did not matter. `set_cookie` is a new value for the visitor's own cookie, to be set on
-    the answer. `subject_kind` says what the bucket was drawn from, "" where nothing was.
+    the answer. `subject_kind` says what the bucket was drawn from, "" where nothing was; `subject` is its hash of 64
+    bits, by which users are told apart and counted, 0 where nothing was drawn.
     """
 
     side: str
@@ -64,6 +65,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     group: str | None
     set_cookie: bytes | None
     subject_kind: str
+    subject: int = 0
 
 
 METHOD_OVERRIDE = frozenset(header_spellings("X-HTTP-Method-Override"))
@@ -186,6 +188,7 @@ def _answer(
         None if group is None else group.name,
         visitor.cookie_to_set(),
         visitor.kind,
+        visitor.number,
     )
 
 

@@ -72,7 +72,7 @@ class Group(msgspec.Struct, frozen=True):
     """Routes that move together.
 
     `threshold` counts buckets: a user is on the new side iff their bucket is below it. `pins` maps a subject (see
-    `subject.py`) to an index into `Table.backends`.
+    `subject.py`) to an index into `Table.backends`. `epoch` counts how often evidence on its share began anew.
     """
 
     index: int
@@ -90,6 +90,14 @@ class Group(msgspec.Struct, frozen=True):
     shadow: float
     ramp: str | None
     bundle: str | None
+    epoch: int = 0
+
+
+class Share(msgspec.Struct, frozen=True):
+    """The share that a group has in effect, where a rollout decides it."""
+
+    percent: float
+    epoch: int = 0
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -131,6 +139,24 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     cookie_for_visitors: bool
     cookie_for_all: bool
     matcher: Matcher
+
+    def with_shares(self, shares: Mapping[str, Share]) -> Table:
+        """The same table, but these groups (by name) have these shares. A group that is killed stays killed."""
+        groups = tuple(
+            group
+            if (share := shares.get(group.name)) is None
+            else msgspec.structs.replace(
+                group, percent=share.percent, threshold=round(share.percent * 100), epoch=share.epoch
+            )
+            for group in self.groups
+        )
+        routes = tuple(
+            route
+            if route.group is None or route.group is groups[route.group.index]
+            else msgspec.structs.replace(route, group=groups[route.group.index])
+            for route in self.routes
+        )
+        return msgspec.structs.replace(self, groups=groups, routes=routes)
 
     def match(self, method: bytes, path: bytes) -> Route | None:
         """The route that Rails would choose for a method and a raw path (no query); None where it has none.

@@ -25,9 +25,14 @@ _KINDS = {
 _USER, _COOKIE, _HEADER = Sticky.USER, Sticky.COOKIE, Sticky.HEADER
 
 
+def hash_of(salt: bytes, subject: bytes) -> int:
+    """A subject's number of 64 bits. `salt` holds no NUL, so no two pairs run together."""
+    return int.from_bytes(blake2b(salt + b"\0" + subject, digest_size=8).digest(), "big")
+
+
 def bucket_of(salt: bytes, subject: bytes) -> int:
-    """The bucket, 0 to 9,999, of a subject. `salt` holds no NUL, so no two pairs run together."""
-    return int.from_bytes(blake2b(salt + b"\0" + subject, digest_size=8).digest(), "big") % BUCKETS
+    """The bucket, 0 to 9,999, of a subject."""
+    return hash_of(salt, subject) % BUCKETS
 
 
 def needs_no_cookie(table: Table, reader: SubjectReader, headers: Mapping[bytes, bytes]) -> bool:
@@ -44,7 +49,7 @@ class Visitor:
     """What is known of one request's sender; each thing is found out once, and only when asked for.
 
     `query` is the query as text (see `query.py`). `kind` says what the bucket (or pin) was found by, in the words of
-    `Decision.subject_kind`.
+    `Decision.subject_kind`; `number` is the hash that the bucket was drawn from, 0 before.
     """
 
     __slots__ = (
@@ -57,6 +62,7 @@ class Visitor:
         "_session",
         "_table",
         "kind",
+        "number",
         "query",
     )
 
@@ -71,6 +77,7 @@ class Visitor:
     ) -> None:
         self.query = query.decode("latin-1")
         self.kind = ""
+        self.number = 0
         self._table = table
         self._reader = reader
         self._headers = headers
@@ -108,7 +115,8 @@ class Visitor:
         if subject is None:
             subject = b"address:" + self._peer.encode()
         self.kind = _KINDS[subject[:3]]
-        return bucket_of(self._table.salt, subject)
+        self.number = hash_of(self._table.salt, subject)
+        return self.number % BUCKETS
 
     def cookie_to_set(self) -> bytes | None:
         """A new value for the own cookie, where the visitor needs one and can be given one.

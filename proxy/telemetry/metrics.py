@@ -10,15 +10,22 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal
 
 import msgspec
+
+from proxy.telemetry.crowd import Crowd, newest
 
 # Upper bounds of the latency bins in seconds: 100 µs to about 60 s, each 25 % wider than the one before.
 BOUNDS: Final = tuple(round(0.0001 * 1.25**step, 9) for step in range(60))
 # The bins that Prometheus sees: the finer ones are for percentiles.
 _SHOWN: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+Placing = Literal["drawn", "fallen", "kept"]
+"""How a request came to its side: by its user's bucket and the share; because the side it was drawn for could not be
+reached; or by a rule that asks for no bucket. Only what was drawn can be compared: two samples of one population."""
 
 
 class Cell(msgspec.Struct):
@@ -27,6 +34,7 @@ class Cell(msgspec.Struct):
     route: str
     group: str
     side: str
+    placing: Placing = "kept"
     statuses: list[int] = msgspec.field(default_factory=lambda: [0] * 6)
     failed: int = 0
     bins: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
@@ -34,15 +42,22 @@ class Cell(msgspec.Struct):
     bytes_in: int = 0
     bytes_out: int = 0
 
-    def add(self, status: int, seconds: float, failed: bool, bytes_in: int, bytes_out: int) -> None:
-        """Count one exchange."""
+    @property
+    def key(self) -> tuple[str, str, str, Placing]:
+        """What it is found by."""
+        return self.route, self.group, self.side, self.placing
+
+    def add(self, status: int, seconds: float, failed: bool, bytes_in: int, bytes_out: int) -> int:
+        """Count one exchange; the number of its latency bin."""
         self.statuses[status // 100] += 1
-        self.bins[bisect_left(BOUNDS, seconds)] += 1
+        at = bisect_left(BOUNDS, seconds)
+        self.bins[at] += 1
         self.seconds += seconds
         self.bytes_in += bytes_in
         self.bytes_out += bytes_out
         if failed:
             self.failed += 1
+        return at
 
     @property
     def requests(self) -> int:
@@ -69,6 +84,7 @@ class Cell(msgspec.Struct):
             self.route,
             self.group,
             self.side,
+            self.placing,
             [a - b for a, b in zip(self.statuses, before.statuses, strict=True)],
             self.failed - before.failed,
             [a - b for a, b in zip(self.bins, before.bins, strict=True)],
@@ -105,43 +121,50 @@ class Snapshot(msgspec.Struct):
     cells: list[Cell] = msgspec.field(default_factory=list)
     counters: dict[str, int] = msgspec.field(default_factory=dict)
     gauges: dict[str, float] = msgspec.field(default_factory=dict)
+    crowds: list[Crowd] = msgspec.field(default_factory=list)
 
 
 class Recorder:
     """What a worker counts into. Cells outlive generations: they are found by names."""
 
     def __init__(self) -> None:
-        self._cells: dict[tuple[str, str, str], Cell] = {}
+        self._cells: dict[tuple[str, str, str, Placing], Cell] = {}
+        self._crowds: dict[tuple[str, str], Crowd] = {}
         self.counters: Counter[str] = Counter()
 
-    def cell(self, route: str, group: str, side: str) -> Cell:
+    def cell(self, route: str, group: str, side: str, placing: Placing = "kept") -> Cell:
         """The cell of a route on a side."""
-        key = (route, group, side)
+        key = (route, group, side, placing)
         cell = self._cells.get(key)
         if cell is None:
-            cell = self._cells[key] = Cell(route, group, side)
+            cell = self._cells[key] = Cell(*key)
         return cell
+
+    def crowd(self, group: str, side: str, epoch: int) -> Crowd:
+        """The users of a group on a side. Those of an earlier epoch are forgotten, stragglers among them."""
+        crowd = self._crowds.get((group, side))
+        if crowd is None or crowd.epoch < epoch:
+            crowd = self._crowds[group, side] = Crowd(group, side, epoch)
+        return crowd if crowd.epoch == epoch else Crowd(group, side, epoch)
 
     def snapshot(self, gauges: dict[str, float]) -> Snapshot:
         """Everything so far."""
-        return Snapshot(list(self._cells.values()), dict(self.counters), gauges)
+        return Snapshot(list(self._cells.values()), dict(self.counters), gauges, list(self._crowds.values()))
 
 
-def total(snapshots: Iterable[Snapshot]) -> Snapshot:
+def total(snapshots: Sequence[Snapshot]) -> Snapshot:
     """The sum over processes (living and dead)."""
-    cells: dict[tuple[str, str, str], Cell] = {}
+    cells: dict[tuple[str, str, str, Placing], Cell] = {}
     counters: Counter[str] = Counter()
     gauges: Counter[str] = Counter()
     for snapshot in snapshots:
         for cell in snapshot.cells:
-            key = (cell.route, cell.group, cell.side)
-            if key not in cells:
-                cells[key] = Cell(*key)
-            cells[key].merge(cell)
+            cells.setdefault(cell.key, Cell(*cell.key)).merge(cell)
         counters.update(snapshot.counters)
         for name, value in snapshot.gauges.items():
             gauges[name] += value  # type: ignore[assignment]  # a Counter of floats adds them as well
-    return Snapshot(list(cells.values()), dict(counters), dict(gauges))
+    crowds = newest(crowd for snapshot in snapshots for crowd in snapshot.crowds)
+    return Snapshot(list(cells.values()), dict(counters), dict(gauges), crowds)
 
 
 def series(name: str, **labels: str) -> str:
@@ -234,8 +257,8 @@ def render(snapshot: Snapshot) -> str:
 def _render_cells(cells: Iterable[Cell], families: dict[str, list[str]]) -> None:
     groups: dict[tuple[str, str], Cell] = {}
     sides: dict[str, list[int]] = {}
-    requests = families["banyan_edge_requests_total"]
-    for cell in sorted(cells, key=lambda one: (one.route, one.group, one.side)):
+    requests: Counter[str] = Counter()
+    for cell in sorted(cells, key=lambda one: one.key):
         for hundred, count in enumerate(cell.statuses):
             if count:
                 labels = {
@@ -244,7 +267,7 @@ def _render_cells(cells: Iterable[Cell], families: dict[str, list[str]]) -> None
                     "side": cell.side,
                     "status": f"{hundred}xx",
                 }
-                requests.append(f"{series('banyan_edge_requests_total', **labels)} {count}")
+                requests[series("banyan_edge_requests_total", **labels)] += count
         key = (cell.group, cell.side)
         if key not in groups:
             groups[key] = Cell("", *key)
@@ -252,6 +275,7 @@ def _render_cells(cells: Iterable[Cell], families: dict[str, list[str]]) -> None
         carried = sides.setdefault(cell.side, [0, 0])
         carried[0] += cell.bytes_in
         carried[1] += cell.bytes_out
+    families["banyan_edge_requests_total"] += (f"{name} {count}" for name, count in requests.items())
     for side, carried in sides.items():
         for direction, count in zip(("in", "out"), carried, strict=True):
             families["banyan_edge_bytes_total"].append(

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from proxy.telemetry.metrics import Cell, Snapshot, percentile
+from proxy.telemetry.metrics import Cell, Placing, Snapshot, percentile
 
 _KEPT_SECONDS: Final = 60.0
 
@@ -40,15 +40,15 @@ class Window:
         if not self._rows:
             return {}
         now, newest = self._rows[-1]
-        before: dict[tuple[str, str, str], Cell] = {}
+        before: dict[tuple[str, str, str, Placing], Cell] = {}
         span = 0.0
         if seconds is not None:
             start, oldest = next(row for row in self._rows if row[0] >= now - seconds)
-            before = {(cell.route, cell.group, cell.side): cell for cell in oldest.cells}
+            before = {cell.key: cell for cell in oldest.cells}
             span = now - start
         sums: dict[str, dict[str, Cell]] = {}
         for cell in newest.cells:
-            old = before.get((cell.route, cell.group, cell.side))
+            old = before.get(cell.key)
             side = sums.setdefault(cell.group, {}).setdefault(cell.side, Cell("", cell.group, cell.side))
             side.merge(cell if old is None else cell.minus(old))
         return {
