@@ -278,6 +278,8 @@ class ClientConnection(asyncio.Protocol):
         request = exchange.head
         exchange.status = head.status
         exchange.first_byte_at = self._edge.now()
+        if exchange.capture is not None:
+            exchange.capture.head = head
         self._chunked = head.length < 0 and request.minor == 1
         self._close_after = not (
             request.keep_alive
@@ -301,6 +303,8 @@ class ClientConnection(asyncio.Protocol):
     def _send(self, exchange: Exchange, out: bytes, payload: bytes, done: bool) -> None:
         if payload:
             exchange.bytes_out += len(payload)
+            if exchange.capture is not None:
+                exchange.capture.add(payload)
             out += chunk(payload) if self._chunked else payload
         if done and self._chunked:
             out += END_OF_CHUNKS

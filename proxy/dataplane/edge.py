@@ -34,6 +34,7 @@ from proxy.telemetry.metrics import Cell, Placing, Recorder, Snapshot, series
 from proxy.telemetry.stalls import Stalls
 
 if TYPE_CHECKING:
+    from proxy.dataplane.capture import Observer
     from proxy.dataplane.heads import RequestHead, ResponseHead
     from proxy.routing.subject import SubjectReader
     from proxy.routing.table import Backend, Route, Table
@@ -125,6 +126,7 @@ class Edge:
         self._peers: Counter[str] = Counter()
         self._tls: ssl.SSLContext | None = None
         self.draining = False
+        self.observer: Observer | None = None
         self._gone = asyncio.Event()
         self._reader = reader
         self._access_log = access_log
@@ -194,7 +196,10 @@ class Edge:
             )
         said = head.forwarding.get(b"x-request-id")
         request_id = said if said is not None and _REQUEST_ID.match(said) else self.new_request_id()
-        return Exchange(client, head, generation, route, decision, request_id, self.now())
+        exchange = Exchange(client, head, generation, route, decision, request_id, self.now())
+        if self.observer is not None:
+            exchange.capture = self.observer.began(exchange)
+        return exchange
 
     def new_request_id(self) -> bytes:
         """An id no other request has: the worker's random prefix and a count."""
@@ -254,6 +259,8 @@ class Edge:
                 exchange.bytes_in,
                 exchange.bytes_out,
             )
+        if exchange.capture is not None and self.observer is not None:
+            self.observer.ended(exchange, exchange.capture)
 
     def refused(self, code: str, status: int, request_id: bytes) -> None:
         """Count and log what was no request. In the access log, for that bears any number of them."""

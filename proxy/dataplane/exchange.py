@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from proxy.config.written import Repeat
 
 if TYPE_CHECKING:
+    from proxy.dataplane.capture import Capture
     from proxy.dataplane.client import ClientConnection
     from proxy.dataplane.edge import Generation
     from proxy.dataplane.framing import BodyReader
@@ -48,6 +49,7 @@ class Exchange:
         "backend",
         "bytes_in",
         "bytes_out",
+        "capture",
         "client",
         "decision",
         "ends_at",
@@ -92,6 +94,7 @@ class Exchange:
         self.unsent: list[bytes] = []
         self.upstream: UpstreamConnection | None = None
         self.retried = False
+        self.capture: Capture | None = None
         self.bytes_in = 0
         self.bytes_out = 0
 
