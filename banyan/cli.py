@@ -13,6 +13,7 @@ import typer
 
 from banyan import (
     config_commands,
+    contracts_commands,
     database_commands,
     demo_commands,
     edge_commands,
@@ -34,6 +35,7 @@ for family in (
     playback_commands,
     services_commands,
     database_commands,
+    contracts_commands,
 ):
     family.register(app)
 

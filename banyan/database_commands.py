@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Commands around databases: sample-db."""
+"""Commands around databases: migrate, sample-db."""
 
 from __future__ import annotations
 
@@ -11,7 +11,42 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands to `app`."""
+    app.command()(migrate)
     app.command("sample-db")(sample_db)
+
+
+def migrate(
+    url: Annotated[
+        str, typer.Option(metavar="URL", help="The database: postgres://user:password@host:port/name.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be applied.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The outcome as JSON.")] = False,
+) -> None:
+    """Create or upgrade schema `banyan`: the edge's tables and the services'. No other schema is touched.
+
+    May be repeated, and run by several at once. All of it is applied, or nothing.
+
+    Exit codes: 0 up to date (or, in a dry run, told), 1 the database can't be reached, 2 it refuses, or a file that was
+    applied is not what it was.
+    """
+    import asyncio
+
+    from banyan.migrations import MigrationError
+    from banyan.migrations import migrate as run
+    from banyan.output import Exit, fail, print_json
+
+    try:
+        report = asyncio.run(run(url, dry_run=dry_run))
+    except MigrationError as error:
+        fail(f"{error.code}: {error}", Exit.NO if error.code == "database-away" else Exit.BROKEN)
+    if as_json:
+        print_json(report)
+        return
+    for title in report.applied:
+        typer.echo(f"{'would apply' if dry_run else 'applied'} {title}")
+    typer.echo(
+        f"schema banyan: {len(report.before)} applied before, {len(report.applied)} {'to do' if dry_run else 'now'}"
+    )
 
 
 def sample_db(

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`banyan contracts …`: comparing the two sides, and reporting what was found.
+
+Each subcommand is a function in a module of its own over its package, added in `register`.
+"""
+
+from __future__ import annotations
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands to `app`."""
+    contracts = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    contracts.callback()(about)
+    app.add_typer(contracts, name="contracts")
+
+
+def about() -> None:
+    """Compare the two sides, and report what was found."""
