@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-import re
 import urllib.parse
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -20,71 +18,18 @@ import asyncpg
 from banyan.embedded import PostgresServer, Seed
 from banyan.embedded.cache import Progress, silent
 from banyan.embedded.postgres import quoted
+from contracts import dump
 from contracts.corpus import Corpus
+from contracts.dump import DumpError, Rows, Script, parse_dump
 
 SAMPLE = "sample"
 """Name of the filled database on a server from `sample_server`."""
 
 EXTENSIONS = ("citext", "hstore", "pgcrypto")
 
-_COPY = re.compile(r"COPY (?P<table>[^(]+?) \((?P<columns>.*)\) FROM stdin;")
-_NAME = re.compile(r'"(?P<quoted>(?:[^"]|"")*)"|(?P<bare>[^",.\s]+)')
-
 
 class SampleDatabaseError(Exception):
     """The database can't be made; the message says why and what helps."""
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """Statements to run as they stand."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """One COPY block: a table and its rows in COPY's text format."""
-
-    schema: str | None
-    table: str
-    columns: tuple[str, ...]
-    data: bytes
-
-
-def parse_dump(lines: Iterable[str]) -> Iterator[Script | Rows]:
-    """Cut a plain-text dump (as pg_dump writes it) into scripts and blocks of rows, in order.
-
-    Raises `SampleDatabaseError` when a block of rows does not end.
-    """
-    script: list[str] = []
-    lines = iter(lines)
-    for line in lines:
-        header = _COPY.fullmatch(line.rstrip())
-        if header is None:
-            script.append(line)
-            continue
-        if text := "".join(script).strip():
-            yield Script(text)
-        script = []
-        *schema, table = _names(header["table"])
-        columns = tuple(_names(header["columns"]))
-        yield Rows(schema[0] if schema else None, table, columns, _block(table, lines))
-    if text := "".join(script).strip():
-        yield Script(text)
-
-
-def _names(text: str) -> list[str]:
-    return [found["bare"] or found["quoted"].replace('""', '"') for found in _NAME.finditer(text)]
-
-
-def _block(table: str, lines: Iterator[str]) -> bytes:
-    rows: list[str] = []
-    for line in lines:
-        if line.rstrip("\r\n") == r"\.":
-            return "".join(rows).encode()
-        rows.append(line)
-    raise SampleDatabaseError(f"the rows of table {table} have no end; the dump is cut off")
 
 
 def _require_dump(corpus: Corpus) -> None:
@@ -99,14 +44,14 @@ def _parts(corpus: Corpus) -> Iterator[Script | Rows]:
         for stream in (corpus.schema_sql(), corpus.data_sql()):
             with stream:
                 yield from parse_dump(stream)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (DumpError, OSError, EOFError, UnicodeDecodeError) as error:
         raise SampleDatabaseError(f"{corpus.folder}: the dump can't be read: {error}") from error
 
 
 def _digest(corpus: Corpus) -> str:
     """A name for the contents; it also changes with the code that loads them."""
     _require_dump(corpus)
-    digest = hashlib.sha256(Path(__file__).read_bytes())
+    digest = hashlib.sha256(Path(__file__).read_bytes() + Path(dump.__file__).read_bytes())
     for stream in (corpus.schema_sql(), corpus.data_sql()):
         with stream:
             digest.update(stream.read().encode())

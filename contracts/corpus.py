@@ -101,6 +101,87 @@ class Read(msgspec.Struct, frozen=True):
     unordered: tuple[str, ...] = ()
 
 
+class SentFile(msgspec.Struct, frozen=True):
+    """A file that a form carried; its content is in the stored files only where the application kept it."""
+
+    filename: str
+    type: str
+    sha256: str
+    length: int
+
+
+class WriteRequest(ReadRequest, frozen=True):
+    """At most one of `body` (JSON, undecoded; empty: none), `form` and `raw` is there; `files` makes the form a multipart one."""
+
+    body: msgspec.Raw = msgspec.Raw(b"")
+    form: dict[str, Any] | None = None
+    raw: str | None = None
+    files: dict[str, SentFile] = {}
+
+
+JOB = "JOB"
+"""The method of a step that is no request: the work a clock starts, whose `path` names it."""
+
+
+class WriteStep(msgspec.Struct, frozen=True):
+    """One request of a write, and its answer."""
+
+    actor: str
+    request: WriteRequest
+    response: Response
+
+
+class Updated(msgspec.Struct, frozen=True):
+    """A row that was changed: its primary key, and per column what it was and became."""
+
+    key: dict[str, Any]
+    set: dict[str, tuple[Any, Any]]
+
+
+class TableEffect(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a case did to one table."""
+
+    insert: list[dict[str, Any]] = []
+    update: list[Updated] = []
+    delete: list[dict[str, Any]] = []
+
+
+class Message(msgspec.Struct, frozen=True):
+    """What was published; `data` is parsed where it is JSON."""
+
+    channel: str
+    data: Any
+
+
+class RedisEffect(msgspec.Struct, frozen=True):
+    """What was published, in order, and the keys that were left (name → type, value, expires)."""
+
+    messages: tuple[Message, ...] = ()
+    keys: dict[str, dict[str, Any]] = {}
+
+
+class Write(msgspec.Struct, frozen=True):
+    """One case of `writes.jsonl`. Mails and outgoing posts stay as recorded; pointers start at the root of the line."""
+
+    id: str
+    endpoint: str
+    steps: tuple[WriteStep, ...]
+    rows: dict[str, TableEffect]
+    redis: RedisEffect
+    mails: tuple[dict[str, Any], ...]
+    outgoing: tuple[dict[str, Any], ...]
+    date: datetime
+    setup: tuple[str, ...] = ()
+    noise: tuple[str, ...] = ()
+    unordered: tuple[str, ...] = ()
+    stopped: str | None = None
+
+    @property
+    def is_job(self) -> bool:
+        """Whether a step is work that a clock starts, which no request can start."""
+        return any(step.request.method == JOB for step in self.steps)
+
+
 class Exchange(msgspec.Struct, frozen=True):
     """One line of `wire.jsonl`; `request` and `response` are bytes written as latin-1 text."""
 
@@ -148,7 +229,7 @@ class World(msgspec.Struct, frozen=True):
     entities: dict[str, dict[str, Any]] = {}
 
 
-_Record = TypeVar("_Record", Read, Exchange, Step)
+_Record = TypeVar("_Record", Read, Write, Exchange, Step)
 _Document = TypeVar("_Document")
 
 
@@ -168,6 +249,10 @@ class Corpus:
     def reads(self) -> Iterator[Read]:
         """The recorded GETs, in file order."""
         return self._lines("reads.jsonl", Read)
+
+    def writes(self) -> Iterator[Write]:
+        """The recorded changing requests, in file order. Raises `CorpusError` where the corpus has none."""
+        return self._lines("writes.jsonl", Write)
 
     def wire(self) -> Iterator[Exchange]:
         """The raw exchanges, in file order; none where the corpus has no such file."""

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Final, NamedTuple
 
-from banyan.demo.client import Connection, ConnectionFailedError
 from banyan.demo.judge import EDGE_COOKIE, Kind, Verdict, judge
+from contracts.client import Connection, ConnectionFailedError
 from contracts.compare import Answer
 from contracts.corpus import ANONYMOUS
 from contracts.traffic import Mix, ReadyRequest

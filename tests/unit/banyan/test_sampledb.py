@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Databases made from dumps: the parser, whole loads, and every way to be refused."""
+"""Databases made from dumps: whole loads, and every way to be refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from banyan.database_commands import register
 from banyan.embedded import PostgresServer
-from banyan.sampledb import Rows, SampleDatabaseError, Script, make_database, parse_dump
+from banyan.sampledb import SampleDatabaseError, make_database
 from contracts.corpus import OWN_COPY
 
 SCHEMA = """
@@ -38,30 +38,6 @@ def corpus(folder: Path, schema: str = SCHEMA, data: str = DATA) -> Path:
     (folder / "schema.sql").write_text(schema)
     (folder / "data.sql.gz").write_bytes(gzip.compress(data.encode()))
     return folder
-
-
-def lines(text: str) -> list[str]:
-    return text.splitlines(keepends=True)
-
-
-def test_a_dump_is_cut_into_scripts_and_rows_in_order() -> None:
-    before, rows, after = parse_dump(lines(DATA))
-    assert before == Script("SET session_replication_role = replica;")
-    assert isinstance(rows, Rows)
-    assert (rows.schema, rows.table, rows.columns) == ("public", 'odd "name', ("id", "te,xt"))
-    assert rows.data.count(b"\n") == 3
-    assert isinstance(after, Script)
-    assert after.text.startswith("SELECT pg_catalog.setval")
-
-
-def test_unquoted_names_are_understood_too() -> None:
-    (rows,) = parse_dump(lines("COPY users (id, name) FROM stdin;\n1\tx\n\\.\n"))
-    assert rows == Rows(None, "users", ("id", "name"), b"1\tx\n")
-
-
-def test_a_cut_off_dump_is_refused() -> None:
-    with pytest.raises(SampleDatabaseError, match="table users have no end"):
-        list(parse_dump(lines("COPY users (id) FROM stdin;\n1\n")))
 
 
 async def test_rows_and_sequences_arrive(postgres: PostgresServer, tmp_path: Path) -> None:

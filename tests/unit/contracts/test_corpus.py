@@ -114,3 +114,11 @@ def test_a_corpus_without_cases_has_no_date(tmp_path: Path) -> None:
     write_corpus(tmp_path, [])
     with pytest.raises(CorpusError, match="no case in it"):
         _ = Corpus.open(tmp_path).recorded_at
+
+
+def test_every_recorded_write_is_read(corpus: Corpus) -> None:
+    writes = list(corpus.writes())
+    assert len({case.id for case in writes}) == len(writes)
+    assert all(case.steps and case.endpoint for case in writes)
+    assert {case.is_job for case in writes} == {True, False}
+    assert any(step.request.files for case in writes for step in case.steps)

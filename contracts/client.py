@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A visitor's connection: HTTP/1.1, kept alive, one request at a time.
+"""One connection to a server: HTTP/1.1, kept alive, one request at a time.
 
-Small and strict, since the answers of the edge are what is judged: nothing is decompressed, followed or repeated.
+Small and strict, since the answers are what is judged: nothing is decompressed, followed or repeated.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from banyan.demo.client import Connection, ConnectionFailedError
+from contracts.client import Connection, ConnectionFailedError
 from tests.proxytest.backend import Asked, Script, ScriptedBackend, backends
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
