@@ -53,6 +53,7 @@ class Code(StrEnum):
     UNSAFE_SHADOW = "unsafe-shadow"
     UNUSED_RAMP = "unused-ramp"
     SPLIT_BUNDLE = "split-bundle"
+    EXPIRED_RULE = "expired-rule"
 
 
 WARNINGS = frozenset({Code.UNSAFE_SHADOW, Code.UNUSED_RAMP, Code.SAME_SIDES, Code.SPLIT_BUNDLE})

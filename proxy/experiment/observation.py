@@ -20,6 +20,8 @@ class Failure(StrEnum):
     TIMEOUT = "timeout"
     TOO_LARGE = "too_large"
     CANCELLED = "cancelled"
+    ENCODING = "encoding"
+    """Its body could not be inflated, or not within the bound."""
 
 
 class Asked(msgspec.Struct, frozen=True):

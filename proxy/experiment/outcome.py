@@ -82,13 +82,15 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """A difference that no rule explains away. `field` is its pointer with every place in a list as `*`;
-    `fingerprint` is made of route, field and kind, so it is the same in every run."""
+    """A difference that no rule explains away. `field` is its pointer with every place in a list, and every key that is
+    data, as `*`; `fingerprint` is made of route, field and kind, so it is the same in every run. A pair has one finding
+    of a fingerprint: `difference` is the first of its `places`."""
 
     fingerprint: str
     field: str
     difference: Difference
     severity: Severity = Severity.ERR
+    places: int = 1
 
 
 class Comparison(msgspec.Struct, frozen=True):
