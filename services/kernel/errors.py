@@ -17,10 +17,13 @@ class ServiceError(Exception):
 
     code: ClassVar[str]
     status: ClassVar[HTTPStatus]
-    headers: ClassVar[dict[str, str]] = {}
-    """Response headers beside those of every answer."""
     from_controller: ClassVar[bool] = False
     """Whether Rails answers this within a controller, with the headers of any answer, or outside of all."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Response headers beside those of every answer."""
+        return {}
 
     def body(self) -> dict[str, Any]:
         """The JSON document."""
@@ -41,6 +44,17 @@ class BadRequestError(ServiceError):
     status = HTTPStatus.BAD_REQUEST
 
 
+class ForgeryError(ServiceError):
+    """A changing request that does not come from a page of ours (ActionController::InvalidAuthenticityToken)."""
+
+    code = "forgery"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def body(self) -> dict[str, Any]:
+        """Rails' newer name of the status."""
+        return {"status": int(self.status), "error": "Unprocessable Content"}
+
+
 class InternalError(ServiceError):
     """A mistake of ours."""
 
@@ -53,7 +67,48 @@ class UnavailableError(ServiceError):
 
     code = "unavailable"
     status = HTTPStatus.SERVICE_UNAVAILABLE
-    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to ask again."""
+        return {"Retry-After": "1"}
+
+
+class DeadlineError(UnavailableError):
+    """The answer took longer than a request may."""
+
+    code = "deadline"
+
+
+class ReadOnlyError(ServiceError):
+    """A request that may only read, such as one that is compared with the other side's answer, would write."""
+
+    code = "read_only"
+    status = HTTPStatus.CONFLICT
+
+
+class TooManyRequestsError(ServiceError):
+    """This address has asked for this too often; `seconds` tells when it may again."""
+
+    code = "too_many_requests"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, seconds: int) -> None:
+        """`seconds` until the next period."""
+        super().__init__(f"again in {seconds} s")
+        self.seconds = seconds
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to ask again."""
+        return {"Retry-After": str(self.seconds)}
+
+
+class TooLargeError(ServiceError):
+    """The request's body is longer than anything that is served here takes."""
+
+    code = "too_large"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 class ControllerError(ServiceError):
@@ -92,15 +147,69 @@ class AccessDeniedError(ControllerError):
         super().__init__(f"You are not authorized to {what}.")
 
 
+class ParameterMissingError(ControllerError):
+    """A parameter that must be there is missing or empty."""
+
+    code = "parameter_missing"
+    status = HTTPStatus.BAD_REQUEST
+    exception = "ActionController::ParameterMissing"
+
+    def __init__(self, name: str) -> None:
+        """`name` of the parameter."""
+        super().__init__(f"param is missing or the value is empty or invalid: {name}")
+
+
+class UnpermittedParametersError(ControllerError):
+    """A nested parameter has keys, or kinds of values, that nobody asked for."""
+
+    code = "unpermitted_parameters"
+    status = HTTPStatus.BAD_REQUEST
+    exception = "ActionController::UnpermittedParameters"
+
+    def __init__(self, names: list[str]) -> None:
+        """`names` of the keys."""
+        super().__init__(f"found unpermitted parameters: {', '.join(names)}")
+
+
+class SignedOutError(ServiceError):
+    """Only for people who are signed in."""
+
+    code = "signed_out"
+    status = HTTPStatus.UNAUTHORIZED
+    from_controller = True
+
+    def body(self) -> dict[str, Any]:
+        """What Loomio's client expects."""
+        return {"error": "you gotta be signed in"}
+
+
+class InvalidRecordError(ServiceError):
+    """A record does not hold what it must; `errors` says why, by field."""
+
+    code = "invalid_record"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    from_controller = True
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        """Field → reasons."""
+        super().__init__(", ".join(errors))
+        self.errors = errors
+
+    def body(self) -> dict[str, Any]:
+        """The reasons."""
+        return {"errors": self.errors}
+
+
 class InactiveAccountError(ServiceError):
     """Somebody is signed in whose account is deactivated or locked."""
 
     code = "inactive_account"
     status = HTTPStatus.UNAUTHORIZED
-    headers: ClassVar[dict[str, str]] = {
-        "WWW-Authenticate": 'Basic realm="Application"',
-        "Cache-Control": "no-cache",
-    }
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """As Devise's."""
+        return {"WWW-Authenticate": 'Basic realm="Application"', "Cache-Control": "no-cache"}
 
     def body(self) -> dict[str, Any]:
         """The sentence alone, as Devise has it."""

@@ -38,6 +38,10 @@ class DatabaseSettings:
     """Off behind a PgBouncer that can't keep them (`?prepared_statements=false`, as Rails spells it)."""
     timeout: float
     """Seconds that a statement, or the wait for a connection, may take."""
+    slow_seconds: float
+    """From how many seconds on a statement is logged as slow."""
+    listen_url: str | None = field(repr=False)
+    """A direct connection for LISTEN; without one, what would listen asks in intervals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,20 @@ class Settings:
         return settings
 
 
+_RAILS_OPTIONS = frozenset(
+    ("pool", "encoding", "prepared_statements", "reaping_frequency", "checkout_timeout", "timeout")
+)
+"""Options of Rails' adapter in a URL; PostgreSQL would refuse them as settings it does not know."""
+
+
+def _plain_url(url: str) -> str:
+    """The URL as asyncpg takes it; empty where there is none."""
+    parts = urllib.parse.urlsplit(url)
+    options = [one for one in urllib.parse.parse_qsl(parts.query) if one[0] not in _RAILS_OPTIONS]
+    plain = parts._replace(scheme="postgresql", query=urllib.parse.urlencode(options))
+    return urllib.parse.urlunsplit(plain) if url else ""
+
+
 class _Reader:
     """Reads one environment and collects what is wrong with it."""
 
@@ -98,24 +116,14 @@ class _Reader:
             self.problems.append("DATABASE_URL is not set; take the Rails application's")
         elif parts.scheme not in ("postgres", "postgresql", "postgis"):
             self.problems.append("DATABASE_URL does not begin with postgresql://; only PostgreSQL will do")
-        options = dict(urllib.parse.parse_qsl(parts.query))
-        # Options of Rails' adapter; PostgreSQL would refuse them as settings it does not know.
-        for option in (
-            "pool",
-            "encoding",
-            "prepared_statements",
-            "reaping_frequency",
-            "checkout_timeout",
-            "timeout",
-        ):
-            options.pop(option, None)
         asked = dict(urllib.parse.parse_qsl(parts.query))
-        plain = parts._replace(scheme="postgresql", query=urllib.parse.urlencode(options))
         return DatabaseSettings(
-            url=urllib.parse.urlunsplit(plain),
+            url=_plain_url(url),
             pool_size=self.integer("BANYAN_DATABASE_POOL", 10, least=1),
             prepared_statements=asked.get("prepared_statements", "true") != "false",
             timeout=float(self.integer("BANYAN_DATABASE_TIMEOUT", 10, least=1)),
+            slow_seconds=self.integer("BANYAN_SLOW_QUERY_MS", 200, least=0) / 1000,
+            listen_url=_plain_url(self.environment.get("BANYAN_LISTEN_DATABASE_URL", "")) or None,
         )
 
     def integer(self, name: str, default: int, *, least: int) -> int:

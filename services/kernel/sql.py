@@ -46,6 +46,11 @@ class Statement:
     file: Path
     line: int
 
+    @property
+    def label(self) -> str:
+        """The vertical's name and the statement's, for logs."""
+        return f"{self.file.parent.name}.{self.name}"
+
     def arguments(self, given: dict[str, Any]) -> list[Any]:
         """The values in the statement's order. Raises `TypeError` unless the names are exactly the statement's."""
         if given.keys() != set(self.parameters):
