@@ -267,6 +267,14 @@ def _check_names(written: Written, walk: Walk) -> None:
                 f"the steps of ramp {name} do not rise",
                 "Write them in rising order, each once.",
             )
+        for number, step in enumerate(ramp.confirm):
+            if step not in ramp.steps:
+                walk.findings.add(
+                    Code.BAD_VALUE,
+                    walk.place(("ramps", name, "confirm", number)),
+                    f"{step:g} is no step of ramp {name}: nobody would ever be asked",
+                    f"Name one of {', '.join(f'{one:g}' for one in ramp.steps)}.",
+                )
 
 
 def _known_group(group: str, path: Path, written: Written, walk: Walk) -> bool:

@@ -31,6 +31,7 @@ from proxy.config.kinds import (
     size,
 )
 from proxy.config.record import Record, key
+from proxy.config.windows import PATTERN, check_timezone, check_window
 
 HEADER = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 DAY = 86400.0
@@ -199,11 +200,91 @@ class Defaults:
 
 
 @dataclass(frozen=True, slots=True)
+class Burst:
+    """The hard limit: so many failures at once take everything back without waiting for any test."""
+
+    errors: int = key(Whole(1, 1_000_000), "Failures of the new side within `window`, at least.", default=20)
+    points: float = key(
+        Percent(), "By how many points its error rate exceeds the old side's then, at least.", default=20.0
+    )
+    window: float = key(duration(1, 3600), "The time looked at.", default=60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What a step has to show before the next."""
+
+    min_requests: int = key(Whole(1, 1_000_000_000), "Requests on each side, at least.", default=200)
+    min_users: int = key(Whole(1, 1_000_000_000), "Different users on each side, at least.", default=10)
+    error_points: float = key(
+        Percent(),
+        "By how many points the new side's error rate may exceed the old side's. Nothing passes that may exceed it; "
+        "what surely exceeds half of it goes back.",
+        default=0.4,
+    )
+    slower_points: float = key(
+        Percent(),
+        "By how many points a request of the new side may be likelier than not to be the slower of two "
+        "(Mann–Whitney).",
+        default=5.0,
+    )
+    tail_points: float = key(
+        Percent(),
+        "By how many points more requests of the new side than of the old may be slower than the old side's p95 of "
+        "their route.",
+        default=2.0,
+    )
+    diff_rate: float = key(Percent(), "The share of comparisons that may differ.", default=0.1)
+    compare: bool = key(
+        Flag(),
+        "Whether differences, open findings and coverage count; without it a group ramps on live figures alone.",
+        default=True,
+    )
+    coverage: float = key(
+        Percent(),
+        "The share of what traffic shows (query keys, statuses, roles) that must have been compared.",
+        default=80.0,
+    )
+    proof_age: float = key(
+        duration(60, 366 * DAY),
+        "How old a green `contracts verify-writes` or `replay` of this build may be, for requests that may not be "
+        "asked twice.",
+        default=7 * DAY,
+    )
+    saturation: float = key(
+        Percent(),
+        "The share of a backend's connections that may be busy when a share is raised.",
+        default=90.0,
+    )
+    burst: Burst = key(Record(Burst, "burst"), "The hard limit.", factory=Burst)
+
+
+@dataclass(frozen=True, slots=True)
 class Ramp:
     """A planned series of shares."""
 
     steps: tuple[float, ...] = key(ListOf(Percent(), least=1), "The shares to pass through, rising.")
     dwell: float = key(duration(1, 30 * DAY), "Shortest stay on each step.", default=1800.0)
+    compare: float = key(
+        duration(1, 30 * DAY), "Shortest time of comparing before the first step.", default=600.0
+    )
+    soak: float = key(
+        duration(1, 90 * DAY), "How long the last step is watched before it is called full.", default=DAY
+    )
+    confirm: tuple[float, ...] = key(
+        ListOf(Percent()), "Steps that a person has to confirm before they are taken.", default=()
+    )
+    windows: tuple[str, ...] = key(
+        ListOf(Text("a window such as mon-fri 09:00-16:30", PATTERN, check=check_window)),
+        "When shares may be raised; without it at any time.",
+        default=(),
+    )
+    timezone: str = key(
+        Text("the name of a time zone such as Europe/Berlin", check=check_timezone),
+        "The time zone of the windows.",
+        default="UTC",
+    )
+    gates: Gates = key(Record(Gates, "gates"), "What a step has to show before the next.", factory=Gates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +415,11 @@ class Written:
         ListOf(Record(WrittenPin, "a pin")), "Testers who are sent to one backend.", default=()
     )
     kill: bool = key(Flag(), "Everything to the old side at once.", default=False)
+    announce: tuple[str, ...] = key(
+        ListOf(Text("a URL", r"https?://[!-~]+", variables=True, code=Code.BAD_URL)),
+        "Web hooks that are told of rollbacks, kills and confirm gates: JSON, by POST.",
+        default=(),
+    )
     limits: Limits = key(Record(Limits, "limits"), "What the edge accepts from clients.", factory=Limits)
     trusted_proxies: tuple[str, ...] = key(
         ListOf(Text("an address or network such as 10.0.0.0/8", r"[0-9A-Fa-f.:/]+", check=check_network)),

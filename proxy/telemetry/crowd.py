@@ -8,7 +8,7 @@ A bounded, mergeable sketch per group and side, fed with a user's hash of 64 bit
     bits 0–49    the rank (leading zeros) that the register keeps
 
 A user is always in the same stratum, so what one user does wrong a hundred times shows as one stratum far off the
-others, not as a hundred independent errors (`proxy.rollout.spread` makes a design effect of that).
+others, not as a hundred independent errors (`proxy.rollout.statistics` makes a design effect of that).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _ALPHA: Final = 0.7213 / (1 + 1.079 / REGISTERS)  # Flajolet et al., HyperLogLog
 
 class Crowd(msgspec.Struct):
     """The users of one group on one side, since its share last changed (`epoch` counts that, for users cannot be
-    taken out again). `levels[k]` is the sum of the latency bins' numbers, `squares[k]` of their squares, over the
-    requests of stratum k."""
+    taken out again). `levels[k]` is the sum of the latency bins' numbers over the requests of
+    stratum k, `squares` the sum of their squares over all."""
 
     group: str
     side: str
@@ -38,7 +38,7 @@ class Crowd(msgspec.Struct):
     requests: list[int] = msgspec.field(default_factory=lambda: [0] * STRATA)
     errors: list[int] = msgspec.field(default_factory=lambda: [0] * STRATA)
     levels: list[int] = msgspec.field(default_factory=lambda: [0] * STRATA)
-    squares: list[int] = msgspec.field(default_factory=lambda: [0] * STRATA)
+    squares: int = 0
 
     @property
     def key(self) -> tuple[str, str]:
@@ -54,7 +54,7 @@ class Crowd(msgspec.Struct):
         stratum = user >> 50 & 63
         self.requests[stratum] += 1
         self.levels[stratum] += level
-        self.squares[stratum] += level * level
+        self.squares += level * level
         if bad:
             self.errors[stratum] += 1
 
@@ -73,7 +73,7 @@ class Crowd(msgspec.Struct):
         self.requests = [a + b for a, b in zip(self.requests, other.requests, strict=True)]
         self.errors = [a + b for a, b in zip(self.errors, other.errors, strict=True)]
         self.levels = [a + b for a, b in zip(self.levels, other.levels, strict=True)]
-        self.squares = [a + b for a, b in zip(self.squares, other.squares, strict=True)]
+        self.squares += other.squares
 
 
 def newest(crowds: Iterable[Crowd]) -> list[Crowd]:
