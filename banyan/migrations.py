@@ -22,6 +22,7 @@ import msgspec
 
 import proxy
 import services
+from services.kernel.jobs.tables import bring_up_to_date
 
 SCHEMA = "banyan"
 PARTS = {
@@ -76,11 +77,13 @@ class Applied(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What a run did: titles of files that were there before, and those applied (or, in a dry run, pending)."""
+    """What a run did: titles of files that were there before, and those applied (or, in a dry run, pending).
+    `queue`: what was done to the job queue's tables, which the library that owns them brings up to date."""
 
     before: tuple[str, ...]
     applied: tuple[str, ...]
     dry_run: bool
+    queue: str = ""
 
 
 def read_migrations(parts: dict[str, Path] | None = None) -> list[Migration]:
@@ -127,7 +130,10 @@ async def migrate(url: str, *, dry_run: bool = False, parts: dict[str, Path] | N
     connection = await _connect(url)
     try:
         async with connection.transaction():
-            return await _run(connection, files, dry_run)
+            report = await _run(connection, files, dry_run)
+        if parts is not None:  # only some files, for a test or a check
+            return report
+        return msgspec.structs.replace(report, queue=await bring_up_to_date(connection, dry_run=dry_run))
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationError(
             "database-refused",
@@ -225,7 +231,8 @@ async def _reached(connection: Connection, others: dict[int, str]) -> str | None
 
 
 async def _others(connection: Connection) -> dict[int, str]:
-    return {oid: name for oid, name in await connection.fetch(_OTHERS, SCHEMA)}
+    rows = await connection.fetch(_OTHERS, SCHEMA)
+    return {row[0]: row[1] for row in rows}
 
 
 def _read(part: str, file: Path) -> Migration:

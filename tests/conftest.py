@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from banyan.embedded import PostgresServer, ValkeyServer
+from banyan.migrations import migrate
 from banyan.sampledb import SAMPLE, sample_server
 from contracts.corpus import OWN_COPY, Corpus
 
@@ -46,4 +47,14 @@ async def sample_url(postgres: PostgresServer) -> AsyncIterator[str]:
     """The URL of a database of this test alone, holding the recorded data."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     yield await postgres.create_database(name, SAMPLE)
+    await postgres.drop_database(name)
+
+
+@pytest.fixture
+async def banyan_url(postgres: PostgresServer) -> AsyncIterator[str]:
+    """The URL of a database of this test alone, with schema `banyan` and nothing else."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    url = await postgres.create_database(name)
+    await migrate(url)
+    yield url
     await postgres.drop_database(name)

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from proxy.experiment.noise import Noise
 from proxy.experiment.observation import Headers
 from proxy.experiment.outcome import Kind, Outcome, Severity, Why
 
@@ -77,8 +78,13 @@ class Sighting(msgspec.Struct, frozen=True):
     times: int
 
 
+RANK = {Severity.ERR: 0, Severity.WARN: 1, Severity.INFO: 2}
+"""The most serious first."""
+
+
 class Found(msgspec.Struct, frozen=True):
-    """A finding, each time it was seen taken together. `samples`: the oldest first, at most `SAMPLES`."""
+    """A finding, each time it was seen taken together; as serious as it ever was. `samples`: the oldest first, at most
+    `SAMPLES`."""
 
     fingerprint: str
     route: str
@@ -119,16 +125,9 @@ class Covered(msgspec.Struct, frozen=True):
     times: int
 
 
-class NoiseSeen(msgspec.Struct, frozen=True):
-    """A field in which two answers of the old side differ from each other. `sort`: timestamp, uuid, nonce …; `pairs`:
-    how many pairs of such answers were compared, `differed` in how many of them the field differed."""
+class NoiseSeen(Noise, frozen=True):
+    """Noise as it was known at `last_seen`."""
 
-    route: str
-    field: str
-    sort: str
-    pairs: int
-    differed: int
-    confidence: float
     last_seen: float
 
 
@@ -235,9 +234,11 @@ class Evidence(msgspec.Struct, frozen=True):
     endpoints: tuple[Endpoint, ...] = ()
     approvals: tuple[Approval, ...] = ()
     lost: tuple[Lost, ...] = ()
+    unread: int = 0
+    """Findings that the store has besides: less serious or less frequent than those here."""
 
     @classmethod
-    def of(cls, batch: Batch, approvals: Iterable[Approval] = ()) -> Evidence:
+    def of(cls, batch: Batch, approvals: Iterable[Approval] = (), *, unread: int = 0) -> Evidence:
         """The evidence of one batch."""
         by_route = {
             name: _grouped(getattr(batch, name)) for name in ("findings", "coverage", "noise", "lost")
@@ -252,12 +253,14 @@ class Evidence(msgspec.Struct, frozen=True):
                 tuple(
                     sorted(by_route["coverage"].get(route, ()), key=lambda row: (row.dimension, row.value))
                 ),
-                tuple(sorted(by_route["noise"].get(route, ()), key=lambda row: row.field)),
+                tuple(
+                    sorted(by_route["noise"].get(route, ()), key=lambda row: (row.field, row.kind, row.sort))
+                ),
                 tuple(by_route["lost"].get(route, ())),
             )
             for route in routes
         )
-        return cls(endpoints, tuple(approvals), tuple(by_route["lost"].get("", ())))
+        return cls(endpoints, tuple(approvals), tuple(by_route["lost"].get("", ())), unread)
 
     @property
     def comparisons(self) -> int:
@@ -280,11 +283,8 @@ class Evidence(msgspec.Struct, frozen=True):
         )
 
 
-_RANK = {Severity.ERR: 0, Severity.WARN: 1, Severity.INFO: 2}
-
-
 def _weight(found: Found) -> tuple[int, int, str]:
-    return _RANK[found.severity], -found.times, found.fingerprint
+    return RANK[found.severity], -found.times, found.fingerprint
 
 
 def _grouped(rows: Iterable[Any]) -> dict[str, list[Any]]:

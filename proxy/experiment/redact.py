@@ -346,7 +346,7 @@ def _address(text: str) -> str:
 
 def _key(token: str) -> str:
     """A key of an object: names stay, ids too, what may be somebody's does not."""
-    if re.fullmatch(r"[A-Za-z_$-][A-Za-z0-9_$.:-]{0,60}|[-+]?\d{0,18}|-", token) and not (
+    if re.fullmatch(r"[A-Za-z_$-][A-Za-z0-9_$.:-]{0,60}|[-+]?\d{0,18}|[-*]", token) and not (
         classify(token) in (ValueClass.TOKEN, ValueClass.DIGEST) and len(token) >= 16
     ):
         return token

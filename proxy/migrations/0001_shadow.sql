@@ -54,7 +54,7 @@ CREATE TABLE shadow_samples (
   fingerprint text NOT NULL REFERENCES shadow_findings ON DELETE CASCADE,
   slot smallint NOT NULL CHECK (slot BETWEEN 0 AND 4),
   at timestamptz NOT NULL,
-  sample json NOT NULL,
+  sample text NOT NULL, -- JSON, which may say what PostgreSQL's own types can't hold
   PRIMARY KEY (fingerprint, slot)
 );
 
@@ -71,12 +71,15 @@ CREATE TABLE shadow_coverage (
 CREATE TABLE shadow_noise (
   route text NOT NULL,
   field text NOT NULL,
+  kind text NOT NULL,
   sort text NOT NULL,
   pairs bigint NOT NULL,
   differed bigint NOT NULL,
+  raw_pairs bigint NOT NULL,
+  raw_differed bigint NOT NULL,
   confidence double precision NOT NULL,
   last_seen timestamptz NOT NULL,
-  PRIMARY KEY (route, field)
+  PRIMARY KEY (route, field, kind, sort)
 ) WITH (fillfactor = 60);
 
 CREATE TABLE shadow_lost (
