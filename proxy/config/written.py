@@ -176,6 +176,29 @@ class KeepOnLegacy:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Shadowing:
+    """How answers are compared while users are served. The figures hold for one edge."""
+
+    body: int = key(
+        size(1 * KB, 1 * GB),
+        "Largest body that is compared; larger ones are counted as not comparable.",
+        default=8 * MB,
+    )
+    queue: int = key(
+        size(64 * KB, 4 * GB),
+        "Bytes that each worker, and the process that compares, may hold for comparing; what is beyond is dropped "
+        "and counted.",
+        default=32 * MB,
+    )
+    timeout: float = key(duration(0.1, 600), "How long the other side may take for its answer.", default=30.0)
+    noise: float = key(
+        RATE,
+        "How often the old side is asked the same twice, to learn what differs by itself. 0/s: never.",
+        default=0.2,
+    )
+
+
 _BACKEND = Text("the name of a backend", NAME)
 _STICKY = Text("user, cookie, header:NAME or none", rf"user|cookie|none|header:{HEADER}")
 
@@ -419,6 +442,14 @@ class Written:
         ListOf(Text("a URL", r"https?://[!-~]+", variables=True, code=Code.BAD_URL)),
         "Web hooks that are told of rollbacks, kills and confirm gates: JSON, by POST.",
         default=(),
+    )
+    rules: str | None = key(
+        Text("a file name"),
+        "Which differences between the sides do not count; relative to this file.",
+        default=None,
+    )
+    shadowing: Shadowing = key(
+        Record(Shadowing, "shadowing"), "How answers are compared while users are served.", factory=Shadowing
     )
     limits: Limits = key(Record(Limits, "limits"), "What the edge accepts from clients.", factory=Limits)
     trusted_proxies: tuple[str, ...] = key(

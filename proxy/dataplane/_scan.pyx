@@ -81,6 +81,8 @@ cdef int _meaning(const unsigned char *name, Py_ssize_t size) nogil:
     if first == c"x":
         if size >= 12 and memcmp(name, b"x-forwarded-", 12) == 0:
             return FORWARDING
+        if size == 15 and memcmp(name, b"x-banyan-shadow", 15) == 0:
+            return FORWARDING
         if size >= 9 and memcmp(name, b"x-banyan-", 9) == 0:
             return RARE
         if size == 12 and memcmp(name, b"x-request-id", 12) == 0:

@@ -125,6 +125,9 @@ class ClientConnection(asyncio.Protocol):
                 self._wait(_HEAD, edge.limits.head_time)
             return
         self._held = b""
+        if edge.mark and head.forwarding.get(_SHADOW) == edge.mark:
+            self._refuse(508, "shadow_loop", "A repeated request came back to the edge that sent it.")
+            return
         self._begin(head, data[head.size :])
 
     def _skip_empty_line(self, data: bytes) -> bytes:
@@ -514,6 +517,7 @@ class ClientConnection(asyncio.Protocol):
             self._edge.left(self)
 
 
+_SHADOW: Final = b"x-banyan-shadow"
 # Nothing of the request has left the edge when these happen: it may go elsewhere whatever its method.
 _NEVER_SENT: Final = frozenset({"backend_unreachable", "backend_connect_timeout"})
 # The backend's fault, where it had not answered yet.

@@ -127,6 +127,7 @@ class Edge:
         self._tls: ssl.SSLContext | None = None
         self.draining = False
         self.observer: Observer | None = None
+        self.mark = b""  # on requests by which this edge compares; empty: none
         self._gone = asyncio.Event()
         self._reader = reader
         self._access_log = access_log

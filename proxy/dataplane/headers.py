@@ -106,6 +106,8 @@ def _kind_of(lower: bytes) -> int:
     if lower == b"cookie":
         return COOKIE
     dashed = lower.replace(b"_", b"-")
+    if lower == b"x-banyan-shadow":
+        return FORWARDING
     if dashed.startswith(b"x-banyan-"):
         return DROP
     if dashed.startswith(SPOKEN_FOR) or dashed in _SPOKEN_FOR_NAMES:

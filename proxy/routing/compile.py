@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import ip_network
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from proxy.config import notation
@@ -53,6 +54,8 @@ def compile_table(config: WrittenConfig, generation: int) -> Table:
         legacy=next(backend.index for backend in backends if backend.name == written.defaults.from_),
         kill=written.kill,
         limits=written.limits,
+        shadowing=written.shadowing,
+        rules=None if written.rules is None else str(Path(config.file).parent / written.rules),
         trusted_proxies=tuple(ip_network(text, strict=False) for text in written.trusted_proxies),
         proxy_protocol=written.proxy_protocol,
         api_key_parameters=tuple(map(_as_latin1, written.api_key_parameters)),

@@ -15,7 +15,7 @@ from itertools import product
 
 import msgspec
 
-from proxy.config.written import Breaker, Health, Limits, Pool, Repeat, Shadow, Sticky, Timeouts
+from proxy.config.written import Breaker, Health, Limits, Pool, Repeat, Shadow, Shadowing, Sticky, Timeouts
 from proxy.routing.match import Matcher
 
 BUCKETS = 10_000
@@ -121,7 +121,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
     `legacy` is the index of the backend that takes what no group claims. `cookie_for_visitors`: some group is sticky
     by user, so whoever has no better subject gets the edge's own cookie; `cookie_for_all`: some group is sticky by
-    cookie, so everybody does.
+    cookie, so everybody does. `rules`: the file of comparing rules.
     """
 
     generation: int
@@ -133,6 +133,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     legacy: int
     kill: bool
     limits: Limits
+    shadowing: Shadowing
+    rules: str | None
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     proxy_protocol: bool
     api_key_parameters: tuple[str, ...]

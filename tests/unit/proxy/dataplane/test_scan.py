@@ -143,7 +143,7 @@ def test_drops_what_belongs_to_one_hop_and_what_connection_names() -> None:
     "line",
     [
         b"X_Forwarded_For: 1.2.3.4",
-        b"X-Banyan-Shadow: 1",
+        b"X-Banyan-Build: 1",
         b"x_banyan_shadow: 1",
         b"Content_Length: 5",
         b"X_Real-IP: 1",
@@ -154,6 +154,13 @@ def test_drops_names_by_which_a_client_could_speak_for_the_edge(line: bytes) -> 
     assert head is not None
     assert lines_of(head) == [b"Host: a.test"]
     assert head.forwarding == {}
+
+
+def test_sees_the_mark_of_a_repeated_request_and_forwards_it_to_nobody() -> None:
+    head = SCANNER.request(request(b"GET / HTTP/1.1", b"X-Banyan-Shadow: mine"))
+    assert head is not None
+    assert lines_of(head) == [b"Host: a.test"]
+    assert head.forwarding == {b"x-banyan-shadow": b"mine"}
 
 
 def test_absolute_form_becomes_origin_form_with_its_host() -> None:
