@@ -9,6 +9,7 @@ from aiohttp import web
 
 from services.boot import handlers as boot
 from services.groups import handlers as groups
+from services.kernel.cache import Cache
 from services.kernel.clock import clock_from
 from services.kernel.db import Database
 from services.kernel.http import Handler, Stack
@@ -18,10 +19,17 @@ from services.kernel.routes import Route
 from services.kernel.settings import Settings
 from services.kernel.sideload import Catalogue
 from services.reactions import handlers as reactions
+from services.users import handlers as users
 from services.users.store import AUTHORS
 from services.versions import handlers as versions
 
-ROUTES: tuple[Route[Handler], ...] = (*boot.ROUTES, *groups.ROUTES, *reactions.ROUTES, *versions.ROUTES)
+ROUTES: tuple[Route[Handler], ...] = (
+    *boot.ROUTES,
+    *groups.ROUTES,
+    *users.ROUTES,
+    *reactions.ROUTES,
+    *versions.ROUTES,
+)
 """Every route, in Rails' order."""
 
 CATALOGUE: Catalogue = {"author": AUTHORS}
@@ -40,7 +48,7 @@ def build(settings: Settings) -> web.Application:
     app[METRICS] = Metrics()
 
     async def life(app: web.Application) -> AsyncIterator[None]:
-        async with Database.open(settings.database) as database:
+        async with Database.open(settings.database) as database, Cache.open(settings.redis_url) as cache:
             app[DATABASE] = database
             stack = Stack(
                 ROUTES,
@@ -48,6 +56,7 @@ def build(settings: Settings) -> web.Application:
                 clock=clock_from(settings.starts_at),
                 database=database,
                 catalogue=CATALOGUE,
+                cache=cache,
                 metrics=app[METRICS],
                 log=logger(),
             )

@@ -15,7 +15,6 @@ inactive accounts: they get their 401 here, and Rails forgets the session.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,13 +22,12 @@ import msgspec
 
 from railscompat import devise
 from railscompat import session as sessions
-from railscompat.cookies import EncryptedCookies, SignedCookies
 from railscompat.errors import CookieError
-from railscompat.marshal import Value
 from services.kernel import sql
 from services.kernel.clock import Clock
 from services.kernel.errors import InactiveAccountError
 from services.kernel.params import Params
+from services.kernel.websession import WebSession
 
 LOCK_LASTS = timedelta(hours=6)
 
@@ -81,13 +79,11 @@ def is_active(account: Account, now: datetime) -> bool:
     return account.deactivated_at is None and not locked
 
 
-def tokens_of(params: Params, session: Value) -> Tokens:
+def tokens_of(params: Params, session: WebSession) -> Tokens:
     """The tokens of a request. Those of groups and memberships may wait in the session."""
-    waiting = session if isinstance(session, dict) else {}
 
     def pending(name: str) -> str | None:
-        value = waiting.get(f"pending_{name}")
-        return params.text(name) or (value if isinstance(value, str) else None)
+        return params.text(name) or session.text(f"pending_{name}")
 
     return Tokens(
         discussion_reader=params.text("discussion_reader_token"),
@@ -98,46 +94,37 @@ def tokens_of(params: Params, session: Value) -> Tokens:
 
 
 class Actors:
-    """Finds the actor of a request. Keys are derived once, here."""
+    """Finds the actor of a request."""
 
-    def __init__(self, secret_key_base: str, clock: Clock) -> None:
-        """`secret_key_base` is Rails' own."""
-        self._encrypted = EncryptedCookies(secret_key_base)
-        self._signed = SignedCookies(secret_key_base)
+    def __init__(self, clock: Clock) -> None:
+        """Sessions hold for as long as the clock says."""
         self._clock = clock
 
-    async def find(self, db: sql.Executor, cookies: Mapping[str, str], params: Params) -> Actor:
+    async def find(self, db: sql.Executor, session: WebSession, params: Params) -> Actor:
         """Who asks. Raises `InactiveAccountError` for somebody who is signed in and may not be."""
-        session = self._session(cookies)
-        account = await self._signed_in(db, session) or await self._remembered(db, cookies)
+        account = await self._signed_in(db, session) or await self._remembered(db, session)
         if account is None:
             return Actor(None, tokens_of(params, session))
         if not is_active(account, self._clock()):
             raise InactiveAccountError
         return Actor(account)
 
-    def _session(self, cookies: Mapping[str, str]) -> Value:
-        if (cookie := cookies.get(sessions.SESSION_COOKIE)) is None:
-            return None
-        try:
-            return self._encrypted.decrypt(sessions.SESSION_COOKIE, cookie, now=self._clock())
-        except CookieError:
-            return None
-
-    async def _signed_in(self, db: sql.Executor, session: Value) -> Account | None:
-        if (key := sessions.user_of(session)) is None:
+    async def _signed_in(self, db: sql.Executor, session: WebSession) -> Account | None:
+        if (key := sessions.user_of(dict(session.values))) is None:
             return None
         account = await _account(db, id=key.id)
         if account is None or devise.authenticatable_salt(account.encrypted_password) != key.password_salt:
             return None
         return account
 
-    async def _remembered(self, db: sql.Executor, cookies: Mapping[str, str]) -> Account | None:
-        if (cookie := cookies.get(sessions.REMEMBER_COOKIE)) is None:
+    async def _remembered(self, db: sql.Executor, session: WebSession) -> Account | None:
+        if (cookie := session.cookies.get(sessions.REMEMBER_COOKIE)) is None:
             return None
         now = self._clock()
         try:
-            remembered = sessions.remembered(self._signed.verify(sessions.REMEMBER_COOKIE, cookie, now=now))
+            remembered = sessions.remembered(
+                session.keys.signed.verify(sessions.REMEMBER_COOKIE, cookie, now=now)
+            )
         except CookieError:
             return None
         if remembered is None or (account := await _account(db, id=remembered.id)) is None:

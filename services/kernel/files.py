@@ -50,19 +50,21 @@ class StoredFiles:
         self._signed = SignedIds(secret_key_base)
         self._variation = lru_cache(maxsize=256)(self._make_variation)
 
-    def image(self, blob: Blob, size: int) -> str | None:
-        """Where `blob` is served as an image of at most `size` pixels each way; None for what is no image."""
+    def image(self, blob: Blob, width: int, height: int | None = None, quality: int = 80) -> str | None:
+        """Where `blob` is served as an image of at most so many pixels (as high as wide unless `height` says
+        otherwise); None for what is no image.
+        """
         if blob.content_type not in VARIABLE_TYPES:
             return None
-        variation = self._variation(image_format(blob), size)
+        variation = self._variation(image_format(blob), width, height or width, quality)
         name = urllib.parse.quote(blob.filename.strip().translate(_UNSAFE_IN_NAMES), safe=_SAFE_IN_PATHS)
         signed = self._signed.blob_id(blob.id)
         return f"/rails/active_storage/representations/redirect/{signed}/{variation}/{name}"
 
-    def _make_variation(self, form: str, size: int) -> str:
-        saver: dict[Value, Value] = {Symbol("quality"): 80, Symbol("strip"): True}
+    def _make_variation(self, form: str, width: int, height: int, quality: int) -> str:
+        saver: dict[Value, Value] = {Symbol("quality"): quality, Symbol("strip"): True}
         return self._signed.variation(
-            {Symbol("format"): form, Symbol("resize_to_limit"): [size, size], Symbol("saver"): saver}
+            {Symbol("format"): form, Symbol("resize_to_limit"): [width, height], Symbol("saver"): saver}
         )
 
 

@@ -2,8 +2,8 @@
 """The stack around every handler, and answers as Rails writes them.
 
 From outside to inside: the request's id (kept or made), its route, one line in the log and the metrics,
-errors as Rails tells them, parameters, a database session, the actor. A handler gets a `Context` and
-answers a JSON value.
+errors as Rails tells them, parameters, a database session, the web session, the actor. A handler gets a
+`Context` and answers a JSON value, or a `Reply` where it has more to say than a document and status 200.
 
 Answers have the bytes Rails would send: the same escapes, the same weak tag over the body, the same
 caching. A client that goes to and fro between both sides keeps what it has cached. As with Rack::Deflater,
@@ -17,8 +17,8 @@ import hashlib
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -27,9 +27,17 @@ from aiohttp import web
 
 from services.kernel import locales
 from services.kernel.actor import Actor, Actors
+from services.kernel.body import plain_texts, read_body
+from services.kernel.cache import Cache
 from services.kernel.clock import Clock
 from services.kernel.db import Database, Session
-from services.kernel.errors import BadRequestError, InternalError, NoRouteError, ServiceError
+from services.kernel.errors import (
+    BadRequestError,
+    ForgeryError,
+    InternalError,
+    NoRouteError,
+    ServiceError,
+)
 from services.kernel.files import StoredFiles
 from services.kernel.log import Logger
 from services.kernel.metrics import Metrics
@@ -37,6 +45,7 @@ from services.kernel.params import Params
 from services.kernel.routes import Route, Routes
 from services.kernel.settings import Settings
 from services.kernel.sideload import Catalogue, Scope, Shape, gather, render
+from services.kernel.websession import CookieKeys, WebSession
 
 SECURITY_HEADERS = {
     "x-frame-options": "SAMEORIGIN",
@@ -55,10 +64,31 @@ _NOT_IN_REQUEST_ID = re.compile(r"[^\w\-@]", re.ASCII)
 _UNROUTED = "(none)"
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with a status, headers of its own, or a body that is no JSON."""
+
+    body: Any = None
+    """A JSON value; bytes are sent as they are; None is an empty body."""
+    status: HTTPStatus = HTTPStatus.OK
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def redirect(url: str) -> Reply:
+    """Look elsewhere, as Rails says it."""
+    headers = {"location": url, "content-type": "text/html; charset=utf-8", "cache-control": "no-cache"}
+    return Reply(b"", HTTPStatus.FOUND, headers)
+
+
 @dataclass(slots=True)
 class Context:
     """One request, as a handler sees it."""
 
+    request: web.Request
+    body: Mapping[str, Any]
+    """What a changing request says, as JSON or as a form."""
+    web: WebSession
+    cache: Cache
     params: Params
     actor: Actor
     locale: str
@@ -75,15 +105,17 @@ class Context:
         *,
         excluded: frozenset[str] | None = None,
         total: int | None = None,
+        viewer_id: int | None = None,
     ) -> dict[str, Any]:
         """`rows` with what they lead to, as Loomio answers collections.
 
         `excluded` stands in for the request's `exclude_types` where an endpoint fixes them; `total` is the
-        number of rows before paging, None where Loomio does not count.
+        number of rows before paging, None where Loomio does not count. `viewer_id` is who sees them, where
+        that is not the actor.
         """
         if excluded is None:
             excluded = self.params.words("exclude_types")
-        scope = Scope(self.actor.id, self.locale, self.files, excluded)
+        scope = Scope(viewer_id or self.actor.id, self.locale, self.files, excluded)
         gathered = await gather(self.db, self.catalogue, shape, rows, scope)
         answer: dict[str, Any] = dict(render(self.catalogue, shape, rows, gathered, scope))
         answer["meta"] = {"root": shape.root, "total": total}
@@ -104,10 +136,12 @@ class Stack:
         clock: Clock,
         database: Database,
         catalogue: Catalogue,
+        cache: Cache,
         metrics: Metrics,
         log: Logger,
     ) -> None:
         """Everything a request may need comes in here, once."""
+        self._cache = cache
         self._routes = Routes(routes)
         self._settings = settings
         self._clock = clock
@@ -115,7 +149,8 @@ class Stack:
         self._catalogue = catalogue
         self._metrics = metrics
         self._log = log
-        self._actors = Actors(settings.secret_key_base, clock)
+        self._cookies = CookieKeys(settings.secret_key_base)
+        self._actors = Actors(clock)
         self._files = StoredFiles(settings.secret_key_base)
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -124,15 +159,20 @@ class Stack:
         request_id = request_id_of(request.headers.get("X-Request-Id"))
         found = self._routes.find(request.method, request.rel_url.raw_path)
         name = found[0].name if found else _UNROUTED
+        session = WebSession(
+            self._cookies, request.cookies, self._clock(), secure=self._settings.site.is_secure
+        )
         async with self._database.session() as db:
             code: str | None = None
             try:
                 if found is None:
                     raise NoRouteError
-                response = success(request, await self._answer(request, *found, db))
+                response = success(request, await self._answer(request, *found, session, db))
+                send_cookies(response, session)
             except ServiceError as error:
                 code = error.code
                 response = failure(request, error)
+                send_cookies(response, session)
                 if error.__cause__ is not None:
                     self._log.warning("unavailable", request_id=request_id, route=name, cause=str(error))
             except Exception:
@@ -146,10 +186,29 @@ class Stack:
         return response
 
     async def _answer(
-        self, request: web.Request, route: Route[Handler], segments: dict[str, str], db: Session
-    ) -> bytes:
-        params = Params(request.rel_url.raw_query_string, segments)
-        actor = await self._actors.find(db, request.cookies, params)
+        self,
+        request: web.Request,
+        route: Route[Handler],
+        segments: dict[str, str],
+        session: WebSession,
+        db: Session,
+    ) -> Reply:
+        body = await read_body(request)
+        if request.method not in ("GET", "HEAD"):
+            check_forgery(request, session, body)
+        params = Params(request.rel_url.raw_query_string, {**plain_texts(body), **segments})
+        answer = await route.handler(await self._context(request, body, params, session, db))
+        return answer if isinstance(answer, Reply) else Reply(answer)
+
+    async def _context(
+        self,
+        request: web.Request,
+        body: Mapping[str, Any],
+        params: Params,
+        session: WebSession,
+        db: Session,
+    ) -> Context:
+        actor = await self._actors.find(db, session, params)
         account = actor.account
         if account is not None and account.email is not None and self._settings.spam.search(account.email):
             raise BadRequestError
@@ -159,10 +218,20 @@ class Stack:
             request.headers.get("Accept-Language"),
             account.detected_locale if account else None,
         )
-        context = Context(
-            params, actor, locale, db, self._clock, self._settings, self._files, self._catalogue
+        return Context(
+            request,
+            body,
+            session,
+            self._cache,
+            params,
+            actor,
+            locale,
+            db,
+            self._clock,
+            self._settings,
+            self._files,
+            self._catalogue,
         )
-        return encode(await route.handler(context))
 
     def _note(
         self,
@@ -213,15 +282,41 @@ _ESCAPES = (
 )
 
 
-def success(request: web.Request, body: bytes) -> web.Response:
+def check_forgery(request: web.Request, session: WebSession, body: Mapping[str, Any]) -> None:
+    """Refuse a changing request that another site made. Raises `ForgeryError`."""
+    parameter = body.get("authenticity_token")
+    if not session.is_verified(
+        request.headers.get("X-CSRF-Token"),
+        parameter if isinstance(parameter, str) else None,
+        path=request.rel_url.raw_path,
+        method=request.method,
+    ):
+        raise ForgeryError
+
+
+def send_cookies(response: web.Response, session: WebSession) -> None:
+    """Set what was changed."""
+    for line in session.set_cookie_lines():
+        response.headers.add("set-cookie", line)
+
+
+def success(request: web.Request, reply: Reply) -> web.Response:
     """A controller's answer: tagged, or compressed where the client takes that; 304 where it has this one already."""
-    headers = {**SECURITY_HEADERS, "content-type": JSON_TYPE, "vary": "Accept-Encoding"}
+    headers: dict[str, str] = {**SECURITY_HEADERS}
+    if reply.status == HTTPStatus.NO_CONTENT:
+        return web.Response(status=reply.status, headers=headers | {"cache-control": "no-cache"})
+    body = reply.body if isinstance(reply.body, bytes) else encode(reply.body)
+    headers |= {"content-type": JSON_TYPE, "vary": "Accept-Encoding"}
+    if reply.status != HTTPStatus.OK:
+        headers |= {"cache-control": "no-cache", **reply.headers}
+        return web.Response(status=reply.status, body=body, headers=headers)
     if accepts_gzip(request.headers.get("Accept-Encoding")):
-        headers |= {"content-encoding": "gzip", "cache-control": "no-cache"}
+        headers |= {"content-encoding": "gzip", "cache-control": "no-cache", **reply.headers}
         return web.Response(body=gzip.compress(body, 6, mtime=0), headers=headers)
     tag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers |= {"etag": tag, "cache-control": "max-age=0, private, must-revalidate"}
-    if tag in (request.headers.get("If-None-Match") or "").split(", "):
+    headers |= {"etag": tag, "cache-control": "max-age=0, private, must-revalidate", **reply.headers}
+    is_read = request.method in ("GET", "HEAD")
+    if is_read and tag in (request.headers.get("If-None-Match") or "").split(", "):
         del headers["content-type"]
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     return web.Response(body=body, headers=headers)

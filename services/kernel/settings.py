@@ -19,6 +19,9 @@ DEFAULT_SPAM = r"(diide\.com|gusronk\.com)"
 """Addresses that Loomio turns away unless `SPAM_REGEX` says otherwise."""
 
 
+DEFAULT_REDIS = "redis://localhost:6379"
+
+
 class SettingsError(Exception):
     """The environment is not usable; `problems` holds a line for each reason."""
 
@@ -45,11 +48,52 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteSettings:
+    """Who this site is to the world."""
+
+    host: str
+    port: str | None
+    is_secure: bool
+    """Whether it is reached over TLS alone (`FORCE_SSL`)."""
+    name: str
+    notifications_address: str
+    """Where its mails come from."""
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, without a slash at the end."""
+        scheme = "https" if self.is_secure else "http"
+        default = "443" if self.is_secure else "80"
+        port = f":{self.port}" if self.port and self.port != default else ""
+        return f"{scheme}://{self.host}{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpSettings:
+    """Where mails are handed over; without a server none are sent, as in Rails."""
+
+    server: str
+    port: int
+    domain: str | None
+    username: str | None
+    password: str | None = field(repr=False)
+    uses_tls: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything a process of services is told from outside."""
 
     database: DatabaseSettings
     secret_key_base: str = field(repr=False)
+    devise_secret: str = field(repr=False)
+    """Signs what Devise mails: unlocking and resetting passwords."""
+    redis_url: str = field(repr=False)
+    """For what lives outside of the database: socket tokens, counters, publishing."""
+    site: SiteSettings
+    smtp: SmtpSettings | None = field(repr=False)
+    environment: Mapping[str, str] = field(repr=False, compare=False)
+    """All variables, for what is only passed on (the client's theme and features)."""
     release: str
     system_reload: bool
     """Whether clients of another release are told to reload (`LOOMIO_SYSTEM_RELOAD` is there, whatever it says)."""
@@ -63,9 +107,15 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read and check. Raises `SettingsError` with every problem."""
         read = _Reader(environment)
+        secret = read.secret()
         settings = cls(
             database=read.database(),
-            secret_key_base=read.secret(),
+            secret_key_base=secret,
+            devise_secret=environment.get("DEVISE_SECRET") or secret,
+            redis_url=environment.get("REDIS_CACHE_URL") or environment.get("REDIS_URL") or DEFAULT_REDIS,
+            site=read.site(),
+            smtp=read.smtp(),
+            environment=dict(environment),
             release=environment.get("RELEASE") or LOOMIO_VERSION,
             system_reload="LOOMIO_SYSTEM_RELOAD" in environment,
             system_notice=environment.get("LOOMIO_SYSTEM_NOTICE"),
@@ -108,6 +158,31 @@ class _Reader:
             "SECRET_KEY_BASE is not set; take the Rails application's, or nobody is signed in here"
         )
         return ""
+
+    def site(self) -> SiteSettings:
+        host = self.environment.get("CANONICAL_HOST", "localhost")
+        domain = self.environment.get("SMTP_DOMAIN", "")
+        return SiteSettings(
+            host=host,
+            port=self.environment.get("CANONICAL_PORT") or None,
+            is_secure=bool(self.environment.get("FORCE_SSL")),
+            name=self.environment.get("SITE_NAME", "Loomio"),
+            notifications_address=self.environment.get(
+                "NOTIFICATIONS_EMAIL_ADDRESS", f"notifications@{domain}"
+            ),
+        )
+
+    def smtp(self) -> SmtpSettings | None:
+        if not (server := self.environment.get("SMTP_SERVER")):
+            return None
+        return SmtpSettings(
+            server=server,
+            port=self.integer("SMTP_PORT", 25, least=1),
+            domain=self.environment.get("SMTP_DOMAIN"),
+            username=self.environment.get("SMTP_USERNAME"),
+            password=self.environment.get("SMTP_PASSWORD"),
+            uses_tls=bool(self.environment.get("SMTP_USE_SSL")),
+        )
 
     def database(self) -> DatabaseSettings:
         url = self.environment.get("DATABASE_URL", "")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 from typing import Any
 
@@ -77,3 +78,54 @@ def picture_url(person: Author, pixels: int, files: StoredFiles) -> str | None:
         blob = Blob(person.avatar_blob_id, person.avatar_filename or "", person.avatar_content_type)
         return files.image(blob, pixels)
     return None
+
+
+class Person(Author, frozen=True):
+    """A row of `users` as its owner sees it."""
+
+    short_bio: str
+    short_bio_format: str
+    content_locale: str | None
+    location: str
+    has_password: bool
+    autodetect_time_zone: bool
+    attachments: Any
+    date_time_pref: str | None
+    complaints_count: int
+    sign_in_count: int | None
+    email_when_proposal_closing_soon: bool
+    email_catch_up_day: int | None
+    email_when_mentioned: bool
+    email_on_participation: bool
+    default_membership_volume: int
+    email_newsletter: bool
+    is_admin: bool | None
+    memberships_count: int
+    secret_token: str
+    auto_translate: bool
+    legal_accepted_at: datetime | None
+    unsubscribe_token: str | None
+
+
+VOLUMES = ("mute", "quiet", "normal", "loud")
+"""How much mail somebody wants, as columns count it."""
+
+PICTURE_PIXELS = 512
+
+
+def email_status(person: Person | None) -> str:
+    """Whether an address is somebody's: `active`, `inactive` where the account is closed, `unused`."""
+    if person is None:
+        return "unused"
+    return "active" if person.deactivated_at is None else "inactive"
+
+
+def initials(name: str | None, email: str | None, *, is_closed: bool = False) -> str:
+    """Letters in place of a picture: of the name's words, else the address' first two (plain letters only)."""
+    if is_closed:
+        letters = "DU"
+    elif not (name or "").strip() or name == email:
+        letters = (email or "")[:2]
+    else:
+        letters = "".join(word[0] for word in (name or "").split())
+    return re.sub(r"[^A-Za-z_]", "", letters.upper())

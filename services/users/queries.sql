@@ -8,3 +8,82 @@ SELECT u.id, u.name, u.email::text AS email, u.username, u.avatar_initials, u.av
          ON a.record_type = 'User' AND a.record_id = u.id AND a.name = 'uploaded_avatar'
   LEFT JOIN active_storage_blobs b ON b.id = a.blob_id
  WHERE u.id = ANY(:ids::bigint[])
+
+-- name: person
+-- Somebody with all that they see of themselves.
+SELECT u.id, u.name, u.email::text AS email, u.username, u.avatar_initials, u.avatar_kind, u.time_zone,
+       u.selected_locale, u.detected_locale, u.created_at, u.experiences, u.email_verified, u.bot, u.deactivated_at,
+       b.id AS avatar_blob_id, b.filename AS avatar_filename, b.content_type AS avatar_content_type,
+       u.short_bio, u.short_bio_format, u.content_locale, u.location,
+       coalesce(u.encrypted_password, '') <> '' AS has_password, u.autodetect_time_zone, u.attachments,
+       u.date_time_pref, u.complaints_count, u.sign_in_count, u.email_when_proposal_closing_soon,
+       u.email_catch_up_day, u.email_when_mentioned, u.email_on_participation, u.default_membership_volume,
+       u.email_newsletter, u.is_admin, u.memberships_count, u.secret_token, u.auto_translate, u.legal_accepted_at,
+       u.unsubscribe_token
+  FROM users u
+  LEFT JOIN active_storage_attachments a
+         ON a.record_type = 'User' AND a.record_id = u.id AND a.name = 'uploaded_avatar'
+  LEFT JOIN active_storage_blobs b ON b.id = a.blob_id
+ WHERE u.id = :id::bigint
+
+-- name: id_of_email
+-- Who has this address; capitals make no difference.
+SELECT id FROM users WHERE email = :email::citext ORDER BY id LIMIT 1
+
+-- name: id_of_unsubscribe_token
+-- Whose mails carry this token.
+SELECT id FROM users WHERE unsubscribe_token = :token::varchar ORDER BY id LIMIT 1
+
+-- name: group_ids
+-- The unarchived groups that somebody is in.
+SELECT g.id
+  FROM memberships m
+  JOIN groups g ON g.id = m.group_id AND g.archived_at IS NULL
+ WHERE m.user_id = :id::bigint AND m.revoked_at IS NULL
+ ORDER BY m.id
+
+-- name: pending_login_token
+-- A mailed link that was followed. The account is the verified one of the same address, where there is one.
+SELECT t.id, t.token, t.used, t.is_reactivation, t.created_at, t.redirect, coalesce(v.id, u.id) AS user_id
+  FROM login_tokens t
+  JOIN users u ON u.id = t.user_id
+  LEFT JOIN users v ON v.email = u.email AND v.email_verified
+ WHERE t.token = :token::varchar
+ ORDER BY t.id
+ LIMIT 1
+
+-- name: pending_identity
+-- An identity of another service that waits to be somebody's.
+SELECT id, identity_type, email::text AS email, name, logo FROM omniauth_identities WHERE id = :id::bigint
+
+-- name: pending_membership
+-- An invitation to a group that nobody accepted yet.
+SELECT token, user_id::bigint AS user_id, group_id::bigint AS group_id
+  FROM memberships
+ WHERE token = :token::varchar AND revoked_at IS NULL AND accepted_at IS NULL
+ ORDER BY id
+ LIMIT 1
+
+-- name: pending_reader
+-- An invitation to a thread that nobody accepted yet.
+SELECT token, user_id::bigint AS user_id, NULL::bigint AS group_id
+  FROM discussion_readers
+ WHERE token = :token::varchar AND revoked_at IS NULL AND guest AND accepted_at IS NULL
+ ORDER BY id
+ LIMIT 1
+
+-- name: pending_stance
+-- A vote that somebody was asked for.
+SELECT token, participant_id::bigint AS user_id, NULL::bigint AS group_id
+  FROM stances
+ WHERE token = :token::varchar
+ ORDER BY id
+ LIMIT 1
+
+-- name: pending_group
+-- A group whose shared link was followed.
+SELECT token, NULL::bigint AS user_id, id::bigint AS group_id
+  FROM groups
+ WHERE token = :token::varchar
+ ORDER BY id
+ LIMIT 1
