@@ -17,6 +17,7 @@ from banyan import (
     database_commands,
     demo_commands,
     edge_commands,
+    jobs_commands,
     playback_commands,
     services_commands,
 )
@@ -34,6 +35,7 @@ for family in (
     config_commands,
     playback_commands,
     services_commands,
+    jobs_commands,
     database_commands,
     contracts_commands,
 ):

@@ -44,6 +44,8 @@ def migrate(
         return
     for title in report.applied:
         typer.echo(f"{'would apply' if dry_run else 'applied'} {title}")
+    if report.queue:
+        typer.echo(f"{'would make' if dry_run else 'made'} {report.queue}")
     typer.echo(
         f"schema banyan: {len(report.before)} applied before, {len(report.applied)} {'to do' if dry_run else 'now'}"
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Commands of the Python services: services."""
+"""Commands of the Python services: services, services jobs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from banyan.output import fail
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands to `app`."""
-    app.command()(services)
+    family = typer.Typer(invoke_without_command=True)
+    family.callback()(services)
+    family.command()(jobs)
+    app.add_typer(family, name="services")
 
 
 def services(
+    context: typer.Context,
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where the edge connects.")
     ] = "127.0.0.1:8090",
@@ -52,6 +56,8 @@ def services(
 
     Exit codes: 0 ended as asked, 2 settings or addresses can't be used.
     """
+    if context.invoked_subcommand is not None:
+        return
     from banyan.edge_commands import parse_address
     from services.app.parent import StartError, serve
     from services.kernel.settings import SettingsError
@@ -59,6 +65,55 @@ def services(
     admin_address = None if admin is None else parse_address(admin, "--admin")
     try:
         serve(os.environ, parse_address(listen, "--listen"), admin_address, workers, typer.echo)
+    except SettingsError as error:
+        for problem in error.problems:
+            typer.echo(f"banyan: {problem}", err=True)
+        raise SystemExit(2) from error
+    except StartError as error:
+        fail(str(error))
+
+
+def jobs(
+    admin: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Health and metrics (default: none).")
+    ] = None,
+    at_once: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="Jobs that run at the same time.")
+    ] = 10,
+    grace: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0, help="How long jobs may go on after the order to stop."),
+    ] = 25.0,
+    schedules: Annotated[
+        bool,
+        typer.Option(
+            "--schedules",
+            envvar="BANYAN_SCHEDULES",
+            help="Start by the clock what Rails starts, too: only once Rails does not any more, or mails go twice.",
+        ),
+    ] = False,
+) -> None:
+    """Work behind the answers: run jobs, start what is due, tell Redis what the outbox holds.
+
+    Any number of these may run. `banyan jobs` shows what there is to do; `banyan migrate` makes the tables.
+
+    \b
+    SIGTERM, Ctrl-C  take no more jobs, finish those under way, put back what does not end in time
+
+    Needs the services' environment, and REDIS_URL (or REDIS_CACHE_URL and REDIS_QUEUE_URL).
+
+    Exit codes: 0 ended as asked, 2 settings or addresses can't be used.
+    """
+    from banyan.edge_commands import parse_address
+    from services.app.jobs import serve
+    from services.app.parent import StartError
+    from services.kernel.jobs.worker import Pace
+    from services.kernel.settings import SettingsError
+
+    admin_address = None if admin is None else parse_address(admin, "--admin")
+    pace = Pace(at_once=at_once, grace=grace)
+    try:
+        serve(os.environ, typer.echo, admin_address=admin_address, pace=pace, legacies_schedules=schedules)
     except SettingsError as error:
         for problem in error.problems:
             typer.echo(f"banyan: {problem}", err=True)

@@ -164,7 +164,7 @@ class Database:
                 if not left:
                     raise ConnectionResetError("every connection is broken") from None
             except BaseException as error:
-                broken = connection.is_closed()
+                broken = _is_dead(connection)
                 await self.give_back(connection)
                 if not (left and broken and isinstance(error, AWAY)):
                     raise
@@ -176,6 +176,14 @@ class Database:
         """Return a connection; what broke on the way was told by the statement that met it."""
         with suppress(*AWAY):
             await self._pool.release(connection)
+
+
+def _is_dead(connection: Any) -> bool:
+    """Whether a connection can't be used any more. The pool takes one back itself as soon as it hears of its end."""
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
 
 
 class Session:

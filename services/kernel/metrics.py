@@ -20,6 +20,11 @@ KINDS = {
     "banyan_services_request_duration_seconds": ("histogram", "Time until the answer was written, by route."),
     "banyan_services_database_connections": ("gauge", "Connections to PostgreSQL, by what they do."),
     "banyan_services_workers": ("gauge", "Processes that answer requests."),
+    "banyan_jobs_total": ("counter", "Tries of jobs, by kind and outcome."),
+    "banyan_jobs": ("gauge", "Jobs that are there, by kind and state."),
+    "banyan_jobs_waiting_seconds": ("gauge", "How long the longest overdue job of a kind has waited."),
+    "banyan_outbox_rows": ("gauge", "Messages for Redis that were not told yet."),
+    "banyan_outbox_waiting_seconds": ("gauge", "How long the oldest of them has waited."),
 }
 """Every metric: its type and what it says."""
 
