@@ -4,8 +4,9 @@
     recording → Expectation (facts, rules; made once) → differences(answer): list of Difference
 
 Facts first: the body of an answer is read into the notation of the recording (`contracts.notation`), its headers
-into the recorded selection, its cookies into names and attributes. Then `walk` lays recorded and actual facts
-side by side and judges every deviation by the rules that lie at its place:
+into the recorded selection, its cookies into names and attributes. Then the one diff engine
+(`proxy.experiment.diff`) lays recorded and actual facts side by side, and every deviation is judged by what the
+recording allows at its place (`allowance`):
 
 - *noise* must be there and of the same type;
 - *unordered* arrays, and arrays of side-loaded records, are matched by `id`, else as multisets;
@@ -21,6 +22,6 @@ from __future__ import annotations
 
 from contracts.compare.answer import APART_COOKIES, Answer
 from contracts.compare.expectation import Expectation, differences
-from contracts.compare.walk import Difference, Kind
+from proxy.experiment.outcome import Difference, Kind
 
 __all__ = ["APART_COOKIES", "Answer", "Difference", "Expectation", "Kind", "differences"]

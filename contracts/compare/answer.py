@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from contracts.corpus import Cookie, Response
+from proxy.experiment.diff import APART_COOKIES, cookie, header_value
+
+__all__ = ["APART_COOKIES", "SELECTED_HEADERS", "Answer", "actual_headers", "recorded_headers"]
 
 SELECTED_HEADERS = frozenset(
     (
@@ -23,8 +26,7 @@ SELECTED_HEADERS = frozenset(
 )
 """The headers that the recorder kept, cookies apart."""
 
-APART_COOKIES = frozenset(("_loomio", "csrftoken", "signed_in"))
-"""Rails sends these again with nearly every answer; another implementation sends only what it changed."""
+_ATTRIBUTES = frozenset(Cookie.__struct_fields__) - {"name"}
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -37,48 +39,34 @@ class Answer(msgspec.Struct, frozen=True):
 
 def recorded_headers(response: Response, apart: frozenset[str]) -> dict[str, Any]:
     """The facts of a recorded answer's headers."""
-    facts: dict[str, Any] = {name: _value(name, value) for name, value in response.plain_headers.items()}
-    return _with_cookies(facts, response.cookies, apart)
+    facts: dict[str, Any] = {
+        name: header_value(name, value) for name, value in response.plain_headers.items()
+    }
+    cookies = {one.name: _attributes(msgspec.to_builtins(one)) for one in response.cookies}
+    return _with_cookies(facts, cookies, apart)
 
 
 def actual_headers(answer: Answer, recorded: Iterable[str], apart: frozenset[str]) -> dict[str, Any]:
     """The facts of an answer's headers: the selection, and what else was recorded."""
     wanted = SELECTED_HEADERS.union(recorded) - {"set-cookie"}
     facts: dict[str, Any] = {}
-    cookies = []
+    cookies: dict[str, Any] = {}
     for sent_name, value in answer.headers:
         name = sent_name.lower()
         if name == "set-cookie":
-            cookies.append(cookie_of(value))
+            key, attributes = cookie(value)
+            cookies[key] = _attributes(attributes)
         elif name in wanted:
-            facts[name] = f"{facts[name]}, {value}" if name in facts else _value(name, value)
+            facts[name] = header_value(name, f"{facts[name]}, {value}" if name in facts else value)
     return _with_cookies(facts, cookies, apart)
 
 
-def cookie_of(line: str) -> Cookie:
-    """Name and attributes of a `Set-Cookie` header."""
-    pair, *attributes = line.split(";")
-    name, _, content = pair.strip().partition("=")
-    told: Mapping[str, str] = {
-        key.strip().lower(): value.strip()
-        for key, _, value in (attribute.partition("=") for attribute in attributes)
-    }
-    return Cookie(
-        name=name,
-        path=told.get("path", ""),
-        httponly="httponly" in told,
-        secure="secure" in told,
-        samesite=told.get("samesite", ""),
-        expires="expires" in told or "max-age" in told,
-        deleted=not content and (told.get("max-age") == "0" or "1970" in told.get("expires", "")),
-    )
+def _attributes(told: dict[str, Any]) -> dict[str, Any]:
+    """What the recorder kept of a cookie."""
+    kept = {name: told[name] for name in _ATTRIBUTES}
+    return kept | {"samesite": kept["samesite"].lower()}
 
 
-def _with_cookies(facts: dict[str, Any], cookies: Iterable[Cookie], apart: frozenset[str]) -> dict[str, Any]:
-    kept = {cookie.name: msgspec.to_builtins(cookie) for cookie in cookies if cookie.name not in apart}
+def _with_cookies(facts: dict[str, Any], cookies: dict[str, Any], apart: frozenset[str]) -> dict[str, Any]:
+    kept = {name: attributes for name, attributes in cookies.items() if name not in apart}
     return {**facts, "set-cookie": kept} if kept else facts
-
-
-def _value(name: str, value: str) -> str:
-    # Media types and charsets have no case, and white space there means nothing.
-    return value.lower().replace(" ", "") if name == "content-type" else value

@@ -5,17 +5,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from contracts.compare.allowance import Allowance, worded
 from contracts.compare.answer import APART_COOKIES, Answer, actual_headers, recorded_headers
-from contracts.compare.rules import Rule, rules
-from contracts.compare.walk import Difference, Kind, place_of, walk
 from contracts.corpus import Read, Response
 from contracts.notation import JSON_MARKER, MARKERS, NotReadableError, lines_are_cut, marker_of, read
+from proxy.experiment.diff import Fact, escaped, place_of, primary_list, walk
+from proxy.experiment.diff.json import read_json
+from proxy.experiment.outcome import Difference, Kind
 
 _ORIGINAL_ONLY = ("sha256", "length")
 """What the notation tells of the original bytes; only `$binary` has to be the same to the byte."""
 
 _ERROR_MEMBERS = frozenset(("error", "errors", "exception"))
 _EXCERPT = 200
+_HEADERS = place_of("response", "headers")
+_BODY = place_of("response", "body")
 
 
 def differences(case: Read, answer: Answer, apart: frozenset[str] = APART_COOKIES) -> list[Difference]:
@@ -31,13 +35,13 @@ class Expectation:
     ) -> None:
         """`noise` and `unordered` are JSON pointers from the root of the recorded line."""
         self.response = response
-        body = response.parsed_body()
+        body = read_json(bytes(response.body))
         self._marker = marker_of(body)
-        self._facts = _facts(self._marker, body)
         self._is_cut = self._marker == "$lines" and lines_are_cut(body)
-        self._rules = rules(noise, unordered).at("/response")
+        self._allowance = Allowance(noise, unordered)
         if self._marker == JSON_MARKER:
-            _mark_side_loads(body, self._rules)
+            _mark_side_loads(body, self._allowance)
+        self._facts = worded(_facts(self._marker, body))
 
     @classmethod
     def of(cls, case: Read) -> Expectation:
@@ -53,19 +57,20 @@ class Expectation:
             return [_status(recorded, answer)]
         expected = recorded_headers(recorded, apart)
         actual = actual_headers(answer, recorded.headers, apart)
-        found = walk(expected, actual, self._rules.below.get("headers"), place_of("response", "headers"))
-        return found + self._in_body(answer)
+        found = walk(expected, actual, _HEADERS, self._allowance) + self._in_body(answer)
+        root = {"response": {"headers": expected, "body": self._facts}}
+        counted = self._allowance.judge(found, root)
+        return sorted((fact.difference() for fact in counted), key=lambda one: one.pointer)
 
-    def _in_body(self, answer: Answer) -> list[Difference]:
-        place = place_of("response", "body")
+    def _in_body(self, answer: Answer) -> list[Fact]:
         try:
             facts = read(self._marker, answer.body)
         except NotReadableError as error:
             excerpt = answer.body[:_EXCERPT].decode("utf-8", "replace")
-            return [Difference("/response/body", Kind.BODY, self._marker or "JSON", f"{error}: {excerpt}")]
+            return [Fact(_BODY, Kind.BODY, self._marker or "JSON", f"{error}: {excerpt}")]
         if self._is_cut:
             facts = {"$lines": facts["$lines"][: len(self._facts["$lines"])]}
-        return walk(self._facts, facts, self._rules.below.get("body"), place)
+        return walk(self._facts, facts, _BODY, self._allowance)
 
     def _is_error(self, answer: Answer) -> bool:
         """Whether an answer is as good as a recorded bug: an error, told in a form that clients know."""
@@ -89,20 +94,14 @@ def _facts(marker: str, body: Any) -> Any:
     return {marker: body[marker]} if marker in MARKERS else body
 
 
-def _mark_side_loads(body: Any, rule: Rule) -> None:
+def _mark_side_loads(body: Any, allowance: Allowance) -> None:
     """Side-loaded records come in any order: they are the arrays beside the one that `meta.root` names."""
-    meta = body.get("meta") if isinstance(body, dict) else None
-    root = meta.get("root") if isinstance(meta, dict) else None
-    if not isinstance(root, str):
+    root = primary_list(body)
+    if root is None:
         return
-    below = rule.at("/body")
     for name, value in body.items():
-        if (
-            name != root
-            and isinstance(value, list)
-            and all(isinstance(one, dict) and "id" in one for one in value)
-        ):
-            below.below.setdefault(name, Rule()).unordered = True
+        if name != root and isinstance(value, list):
+            allowance.mark_unordered_records(f"/response/body/{escaped(name)}", value)
 
 
 def _status(recorded: Response, answer: Answer) -> Difference:

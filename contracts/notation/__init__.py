@@ -17,11 +17,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
 from contracts.notation import html, tabular, xml
 from contracts.notation.tabular import lines_are_cut
 from contracts.notation.text import fill, holds, is_text, stand_in
+from proxy.experiment.diff.json import read_json
 
 __all__ = [
     "JSON_MARKER",
@@ -98,9 +97,9 @@ def read(marker: str, content: bytes) -> Any:
         if marker == "$binary":
             return {"$binary": tabular.binary_facts(content)}
         if marker == JSON_MARKER:
-            return msgspec.json.decode(content)
+            return read_json(content)
         return {marker: _READERS[marker](content.decode())}
-    except (ValueError, msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise NotReadableError(str(error)) from error
 
 

@@ -5,8 +5,8 @@ A field is noise where the two sides differ from each other hardly more often th
 Diffy's measure: of the shares of answers in which the field differed, across (a) and within (n), the difference has to
 be more than 20 % of their sum and more than 0.03 % of all answers, else it is noise.
 
-A field is taken with the *kind* of its difference and the *sort* of its values (`timestamp`, `uuid`, `ordering` …). So a
-timestamp that turns into null, or into a word, is another thing than the timestamp that always differs, and so is a
+A field is taken with the *kind* of its difference and the *sort* of its values (`timestamp`, `uuid`, `ordering` …). So
+a timestamp that turns into null, or into a word, is another thing than the timestamp that always differs, and so is a
 wrong value beside it in the same object.
 
 What was learned is *proposed* as rules (`propose`); it is applied by nobody until it stands in the file of rules.
@@ -67,6 +67,11 @@ def exceeds(raw_differed: int, raw_pairs: int, differed: int, pairs: int) -> boo
     return (across - within) / (across + within) > RELATIVE and across - within > ABSOLUTE
 
 
+_COARSE = {ValueClass.DIGEST: ValueClass.TOKEN, ValueClass.LABEL: ValueClass.TEXT}
+_FREE = frozenset((ValueClass.TOKEN, ValueClass.DIGEST, ValueClass.LABEL, ValueClass.TEXT))
+"""Texts without a form of their own: words at random fall into any of these."""
+
+
 def sort_of(difference: Difference) -> str:
     """What sort of values differ: a value class, `ordering`, `presence`, `type` or `mixed`."""
     match difference.kind:
@@ -75,10 +80,11 @@ def sort_of(difference: Difference) -> str:
         case Kind.MISSING | Kind.EXTRA:
             return "presence"
         case Kind.VALUE if look_alike(difference.control, difference.candidate):
-            kind = classify(difference.control)
-            return str(ValueClass.TOKEN if kind is ValueClass.DIGEST else kind)
+            sort = classify(difference.control)
+            return str(_COARSE.get(sort, sort))
         case Kind.VALUE:
-            return "mixed"
+            sorts = {classify(difference.control), classify(difference.candidate)}
+            return str(ValueClass.TEXT) if sorts <= _FREE else "mixed"
         case kind:
             return str(kind)
 
@@ -86,8 +92,13 @@ def sort_of(difference: Difference) -> str:
 _Key = tuple[str, str, Kind, str]
 
 
+def _key(route: str, finding: Finding) -> _Key:
+    difference = finding.difference
+    return route, finding.field, difference.kind, sort_of(difference)
+
+
 class NoiseLearner:
-    """Counts, in bounded memory. What differs first is kept; what is beyond `most` fields is not learned (`dropped`)."""
+    """Counts, in bounded memory: what differs first is kept, fields beyond `most` are not learned (`dropped`)."""
 
     def __init__(self, most: int = 5_000) -> None:
         self._most = most

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import Any
 
@@ -80,6 +81,9 @@ class Difference(msgspec.Struct, frozen=True):
     control: Any = None
     candidate: Any = None
 
+    def __str__(self) -> str:
+        return f"{self.pointer} {self.kind}: expected {_short(self.control)}, got {_short(self.candidate)}"
+
 
 class Finding(msgspec.Struct, frozen=True):
     """A difference that no rule explains away. `field` is its pointer with every place in a list, and every key that is
@@ -100,3 +104,11 @@ class Comparison(msgspec.Struct, frozen=True):
     why: Why | None = None
     findings: tuple[Finding, ...] = ()
     applied: tuple[str, ...] = ()
+
+
+def _short(value: Any) -> str:
+    try:
+        text = json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    except RecursionError:
+        text = "a value that nests too deeply to be read"
+    return text if len(text) <= 100 else f"{text[:97]}…"

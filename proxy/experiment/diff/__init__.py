@@ -27,6 +27,7 @@ from proxy.experiment.diff.bodies import (
 from proxy.experiment.diff.headers import (
     APART_COOKIES,
     COMPARED_HEADERS,
+    cookie,
     cookie_facts,
     header_facts,
     header_value,
@@ -44,6 +45,7 @@ __all__ = [
     "Strict",
     "UnreadableError",
     "View",
+    "cookie",
     "cookie_facts",
     "escaped",
     "field_of",
