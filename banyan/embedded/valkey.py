@@ -56,6 +56,11 @@ class ValkeyServer:
             self._process.stop()
             self._process = None
 
+    def restart(self) -> None:
+        """Start it again where it was, empty."""
+        self.stop()
+        self._process = self._start_on(valkey_binary(), self.port)
+
     def _start_on(self, binary: Path, port: int) -> KeptProcess:
         folder = Path(tempfile.mkdtemp(prefix="banyan-valkey-"))
         settings = folder / "valkey.conf"
