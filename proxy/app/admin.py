@@ -53,6 +53,7 @@ def admin_application(parent: Parent, environ: Mapping[str, str] = os.environ) -
             web.get("/routes", admin.routes),
             web.get("/config", admin.config),
             web.get("/stats", admin.stats),
+            web.get("/comparisons", admin.comparisons),
             web.get("/explain", admin.explain_one),
             web.post("/explain", admin.explain_many),
             web.post("/reload", admin.reload),
@@ -121,6 +122,7 @@ class _Admin:
                 },
                 "file_descriptors": parent.descriptors,
                 "workers": [_worker(worker) for worker in parent.supervisor.workers],
+                "comparing": parent.mirroring.pid,
                 "backends": parent.health.up(),
             }
         )
@@ -142,6 +144,17 @@ class _Admin:
         return _json(
             {"generation": table.generation, "rejected": self._parent.rejection is not None, "groups": groups}
         )
+
+    async def comparisons(self, _request: web.Request) -> web.Response:
+        """What was compared since the comparing process began: outcomes and findings by route."""
+        mirroring = self._parent.mirroring
+        if mirroring.pid is None:
+            return _json({"running": False, "comparisons": 0, "outcomes": {}, "endpoints": []})
+        evidence = await mirroring.show()
+        if evidence is None:
+            message = "the comparing process did not answer in time"
+            return _json({"error": "comparing-unavailable", "message": message}, status=503)
+        return _json(msgspec.Raw(evidence))
 
     async def explain_one(self, request: web.Request) -> web.Response:
         """Which route, bucket and side one request would get, and why."""

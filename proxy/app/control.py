@@ -50,6 +50,10 @@ class Reopen(msgspec.Struct, tag="reopen", frozen=True):
     """Down: open the access log anew."""
 
 
+class Show(msgspec.Struct, tag="show", frozen=True):
+    """Down, to the comparing process: send the evidence. Answered by Shown."""
+
+
 class Ready(msgspec.Struct, tag="ready", frozen=True):
     """Up: the worker accepts connections."""
 
@@ -67,8 +71,14 @@ class Counted(msgspec.Struct, tag="counted", frozen=True):
     stalls: dict[str, float]
 
 
-Down = Install | Certify | Health | Count | Drain | Reopen
-Up = Ready | Installed | Counted
+class Shown(msgspec.Struct, tag="shown", frozen=True):
+    """Up: the evidence as JSON."""
+
+    evidence: bytes
+
+
+Down = Install | Certify | Health | Count | Drain | Reopen | Show
+Up = Ready | Installed | Counted | Shown
 
 
 async def receive_down(reader: asyncio.StreamReader) -> Down | None:

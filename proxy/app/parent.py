@@ -23,6 +23,7 @@ from proxy.app.certificate import Certificate
 from proxy.app.descriptors import raise_limit, warn_if_few
 from proxy.app.health import HealthMonitor
 from proxy.app.listening import bind, bind_for_workers, url_of
+from proxy.app.mirroring import Mirroring
 from proxy.app.secrets import SecretError, read_secret_key_base
 from proxy.app.supervisor import Supervisor
 from proxy.clock import wall_clock
@@ -33,7 +34,7 @@ from proxy.routing.compile import compile_table
 from proxy.routing.subject import SubjectReader
 from proxy.routing.table import Table
 from proxy.telemetry.log import Format, configure_events
-from proxy.telemetry.metrics import Snapshot, series
+from proxy.telemetry.metrics import Snapshot, series, total
 from proxy.telemetry.window import Window
 
 _COUNT_EVERY: Final = 1.0
@@ -104,7 +105,12 @@ class Parent:
             options.listen, options.workers, () if self._taken is None else self._taken.listening
         )
         self._listening = [sock for own in sockets for sock in own]
-        self.supervisor = Supervisor(sockets, options.access_log, options.log_format, options.drain_seconds)
+        self.mirroring = Mirroring(
+            read_secret_key_base(os.environ), options.log_format, takes_over=self._taken is not None
+        )
+        self.supervisor = Supervisor(
+            sockets, options.access_log, options.log_format, options.drain_seconds, self.mirroring
+        )
         if self.certificate is not None:
             self.supervisor.certify(self.certificate.pem)
         self.health = HealthMonitor(self.supervisor.tell_health)
@@ -185,8 +191,8 @@ class Parent:
         self.rejection = rejection
 
     async def count(self) -> Snapshot:
-        """All counts, the workers' and the parent's own."""
-        snapshot = await self.supervisor.count()
+        """All counts, those of its processes and the parent's own."""
+        snapshot = total(await asyncio.gather(self.supervisor.count(), self.mirroring.count()))
         for outcome, count in self._reloads.items():
             snapshot.counters[series("banyan_edge_reloads_total", outcome=outcome)] = count
         snapshot.counters["banyan_edge_worker_restarts_total"] = self.supervisor.restarts
@@ -229,6 +235,7 @@ class Parent:
             loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
             loop.add_signal_handler(signal.SIGUSR1, self.supervisor.reopen_logs)
             await self.supervisor.start(self.table)
+            self.mirroring.blind_from_now()
             self.health.watch(self.table)
             self.started = True
             await self._offer_itself(admin_socket)
@@ -250,6 +257,7 @@ class Parent:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await self.supervisor.drain(self.options.drain_seconds)
+            await self.mirroring.close()
             await self.health.close()
             await runner.cleanup()
 

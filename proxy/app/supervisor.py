@@ -16,6 +16,8 @@ import msgspec
 import structlog
 
 from proxy.app import control
+from proxy.app.mark import MARK
+from proxy.app.mirroring import Mirroring
 from proxy.app.worker import WorkerOptions
 from proxy.routing.table import Table
 from proxy.telemetry.log import Format
@@ -70,13 +72,19 @@ class Supervisor:
     """Keeps one process per worker's place alive until told to drain. `sockets`: those of each worker."""
 
     def __init__(
-        self, sockets: list[list[socket.socket]], access_log: str, log_format: Format, drain_seconds: float
+        self,
+        sockets: list[list[socket.socket]],
+        access_log: str,
+        log_format: Format,
+        drain_seconds: float,
+        mirroring: Mirroring,
     ) -> None:
         self.workers = [WorkerHandle(number, own) for number, own in enumerate(sockets)]
         self.restarts = 0
         self._access_log = access_log
         self._log_format: Format = log_format
         self._drain_seconds = drain_seconds
+        self._mirroring = mirroring
         self._table = b""
         self._generation = 0
         self._health: dict[str, list[bool]] = {}
@@ -106,6 +114,9 @@ class Supervisor:
     def _set_table(self, table: Table) -> None:
         self._generation = table.generation
         self._table = pickle.dumps(table, pickle.HIGHEST_PROTOCOL)
+        # Before the workers: it has to know what they speak of.
+        wanted = any(group.shadow for group in table.groups)
+        self._mirroring.install(self._generation, self._table, wanted=wanted)
 
     def certify(self, pem: bytes) -> None:
         """Have all workers serve TLS with this certificate and key, later ones too."""
@@ -189,7 +200,12 @@ class Supervisor:
         ours, theirs = socket.socketpair()
         listening = [sock.fileno() for sock in worker.sockets]
         options = WorkerOptions(
-            theirs.fileno(), listening, self._access_log, self._log_format, self._drain_seconds
+            theirs.fileno(),
+            listening,
+            self._access_log,
+            self._log_format,
+            self._drain_seconds,
+            self._mirroring.path,
         )
         worker.process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -197,7 +213,7 @@ class Supervisor:
             "proxy.app.worker",
             msgspec.json.encode(options).decode(),
             pass_fds=(theirs.fileno(), *listening),
-            env=os.environ,
+            env={**os.environ, MARK: self._mirroring.mark},
         )
         theirs.close()
         reader, writer = await asyncio.open_connection(sock=ours)

@@ -23,12 +23,15 @@ import uvloop
 
 from proxy.app import control
 from proxy.app.certificate import server_context, use
+from proxy.app.lifting import Lifting
+from proxy.app.mark import MARK
 from proxy.app.secrets import read_secret_key_base
 from proxy.clock import wall_clock
 from proxy.dataplane.edge import Edge
 from proxy.routing.subject import SubjectReader
 from proxy.routing.table import Table
 from proxy.telemetry.log import AccessLog, Format, configure_events
+from proxy.telemetry.metrics import series
 
 # The data plane makes no cycles, so there is little to collect; what it holds (10,000 connections) takes long to look
 # through. Young garbage is looked for after so many new objects, all of it a hundred thousand times more seldom.
@@ -45,6 +48,7 @@ class WorkerOptions(msgspec.Struct):
     access_log: str
     log_format: Format
     drain_seconds: float
+    mirror: str
 
 
 class Worker:
@@ -53,6 +57,7 @@ class Worker:
     def __init__(self, options: WorkerOptions) -> None:
         self._options = options
         self._edge: Edge | None = None
+        self._lifting: Lifting | None = None
         self._draining: asyncio.Task[None] | None = None
         self._tls: ssl.SSLContext | None = None
         self._over = asyncio.Event()
@@ -67,8 +72,10 @@ class Worker:
         await self._over.wait()
         listening.cancel()
         if self._edge is not None:
-            control.send(writer, _counted(self._edge))
+            control.send(writer, self._counted(self._edge))
             await self._edge.close()
+        if self._lifting is not None:
+            self._lifting.close()
         writer.close()
 
     async def _listen_to_parent(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -86,6 +93,7 @@ class Worker:
                 else:
                     with edge.stalls.during("install"):
                         edge.install(_table(data))
+                        self._compare(edge)
                         gc.freeze()
                 control.send(writer, control.Installed(generation))
             case control.Certify(pem=pem):
@@ -96,7 +104,7 @@ class Worker:
                 edge.set_health(up)
             case control.Count() if edge is not None:
                 with edge.stalls.during("count"):
-                    control.send(writer, _counted(edge))
+                    control.send(writer, self._counted(edge))
             case control.Reopen() if edge is not None:
                 edge.reopen_log()
             case control.Drain(grace=grace):
@@ -111,6 +119,8 @@ class Worker:
         reader = SubjectReader(secret, now=clock)
         access_log = AccessLog(options.access_log, options.log_format, time.time)
         edge = Edge(asyncio.get_running_loop(), table, reader, access_log, os.urandom(8).hex())
+        edge.mark = os.environ.get(MARK, "").encode()
+        self._compare(edge)
         for descriptor in options.listen_fds:
             await edge.listen(socket.socket(fileno=descriptor), self._tls)
         self._edge = edge
@@ -119,6 +129,24 @@ class Worker:
         gc.freeze()
         gc.set_threshold(*_COLLECT_AFTER)
         edge.stalls.watch_collector()
+
+    def _compare(self, edge: Edge) -> None:
+        """Have exchanges compared, where the configuration says so."""
+        lifting = self._lifting
+        if lifting is not None:
+            lifting.install(edge.table)
+        elif any(group.shadow for group in edge.table.groups):
+            lifting = self._lifting = Lifting(
+                edge.loop, self._options.mirror, edge.table, edge.recorder.counters, fresh=self._edge is None
+            )
+            edge.observer = lifting
+
+    def _counted(self, edge: Edge) -> control.Counted:
+        snapshot = edge.snapshot()
+        if self._lifting is not None:
+            place = series("banyan_edge_shadow_queue_bytes", place="worker")
+            snapshot.gauges[place] = self._lifting.queued
+        return control.Counted(snapshot, {str(cause): one for cause, one in edge.stalls.longest().items()})
 
     def _start_draining(self, grace: float) -> None:
         if self._draining is None:
@@ -138,10 +166,6 @@ def _table(data: bytes) -> Table:
     finally:
         gc.enable()
     return table
-
-
-def _counted(edge: Edge) -> control.Counted:
-    return control.Counted(edge.snapshot(), {str(cause): one for cause, one in edge.stalls.longest().items()})
 
 
 def main() -> None:

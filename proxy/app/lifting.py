@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A worker's part in shadowing: choose exchanges, keep their answers, hand them over. Subscribed to the data plane.
+
+In a request's own path it decides by a dictionary and a count; it writes to nobody there (see experiment.queue).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from proxy.dataplane.capture import Capture, Room
+from proxy.experiment.budget import Rate
+from proxy.experiment.lift import Dropped, Lifted, WriteBegan, WriteEnded, frame_head
+from proxy.experiment.outcome import Why
+from proxy.experiment.queue import Outlet
+from proxy.experiment.safety import Sampler, is_write, other_side
+from proxy.experiment.seen import says_something_of_a_side
+from proxy.routing.split import Reason
+from proxy.telemetry.metrics import series
+
+if TYPE_CHECKING:
+    from proxy.dataplane.exchange import Exchange
+    from proxy.routing.table import Table
+
+_REPORT_EVERY: Final = 1.0
+_NEVER_SHADOWED: Final = frozenset(
+    {Reason.KEEP_QUERY, Reason.KEEP_SESSION, Reason.KEEP_HEADER, Reason.UNHEALTHY, Reason.KILL}
+)
+
+
+class _Write(Capture):
+    """A write under way: nothing of its answer is kept."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        super().__init__(0, _NO_ROOM)
+        self.complete = False
+        self.number = number
+
+
+_NO_ROOM: Final = Room(0)
+
+
+class Lifting:
+    """The observer of one worker's data plane. `counters` are the worker's."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        path: str,
+        table: Table,
+        counters: Counter[str],
+        *,
+        fresh: bool,
+    ) -> None:
+        """`path`: the socket of the process that compares. `fresh`: nobody was served by this worker before."""
+        self._loop = loop
+        self._counters = counters
+        self._outlet = Outlet(loop, path, table.shadowing.queue, self._lost)
+        self._sampler = Sampler()
+        self._room = Room(table.shadowing.queue)
+        self._writes = 0
+        self._lost_at = 0.0
+        self._table = table
+        self._active = False
+        self._rates: dict[str, Rate] = {}
+        self._dropped: Counter[tuple[int, int, str]] = Counter()
+        self._report: asyncio.TimerHandle | None = None
+        self.install(table)
+        if fresh:
+            self._lost_at = 0.0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is compared."""
+        return self._active
+
+    @property
+    def queued(self) -> int:
+        """Bytes that wait to be handed over."""
+        return self._outlet.queued
+
+    def install(self, table: Table) -> None:
+        """Go on with another configuration."""
+        was_active, self._active = self._active, any(group.shadow for group in table.groups)
+        self._table = table
+        now = time.monotonic()
+        if self._active and not was_active:
+            self._lost_at = now  # what was written until now was not reported
+        shadowing = table.shadowing
+        self._room.free += shadowing.queue - self._outlet.limit
+        self._outlet.limit = shadowing.queue
+        for backend in table.backends:
+            rate = self._rates.get(backend.name)
+            if rate is None or rate.rate != backend.shadow.rate:
+                self._rates[backend.name] = Rate(backend.shadow.rate, now)
+
+    # -- what the data plane says -------------------------------------------------------------------------------
+
+    def began(self, exchange: Exchange) -> Capture | None:
+        """Choose."""
+        if not self._active:
+            return None
+        route, head = exchange.route, exchange.head
+        if is_write(route, head.method):
+            return self._write_began(exchange)
+        group = route.group
+        if group is None or not group.shadow or head.length != 0 or head.upgrade:
+            return None
+        table = exchange.generation.table
+        if exchange.decision.reason in _NEVER_SHADOWED:
+            return None
+        other = other_side(table, route, head.method, exchange.backend)
+        if other is None or not self._sampler.takes(route.name, group.shadow):
+            return None
+        backend = table.backends[other]
+        if not backend.shadow.concurrency or not self._rates[backend.name].takes(time.monotonic()):
+            self._drop(exchange, Why.BUDGET)
+            return None
+        return Capture(self._table.shadowing.body, self._room)
+
+    def ended(self, exchange: Exchange, capture: Capture) -> None:
+        """Hand over."""
+        if isinstance(capture, _Write):
+            self._send_write(WriteEnded(capture.number, time.monotonic()))
+            return
+        body = capture.pieces
+        capture.release()
+        head = capture.head
+        status = 0 if head is None else head.status
+        route = exchange.route
+        table = exchange.generation.table
+        other = other_side(table, route, exchange.head.method, exchange.backend)
+        if other is None or status == 101 or not says_something_of_a_side(exchange.failure):
+            return
+        if not self._active or not self._still_shadowed(exchange):
+            return
+        if not capture.complete and exchange.bytes_out <= self._table.shadowing.body:
+            self._drop(exchange, Why.OVERFLOW)
+            return
+        now = time.monotonic()
+        size = sum(map(len, body))
+        lifted = Lifted(
+            table.generation,
+            route.index,
+            exchange.backend,
+            other,
+            exchange.request_id,
+            time.time() - (now - exchange.started_at),
+            exchange.started_at,
+            now,
+            exchange.unsent[0],
+            status,
+            b"" if head is None else head.block,
+            exchange.failure,
+            capture.complete,
+            self._lost_at,
+        )
+        if self._outlet.send(frame_head(lifted, size), body, size):
+            self._counters["banyan_edge_shadow_lifted_total"] += 1
+        else:
+            self._drop(exchange, Why.OVERFLOW)
+
+    def _still_shadowed(self, exchange: Exchange) -> bool:
+        """Whether the configuration that runs now compares the group; it may have been taken out meanwhile."""
+        group = exchange.route.group
+        if exchange.generation.table is self._table or group is None:
+            return True
+        name = group.name
+        return any(one.name == name and one.shadow and not one.kill for one in self._table.groups)
+
+    # -- writes -------------------------------------------------------------------------------------------------
+
+    def _write_began(self, exchange: Exchange) -> Capture:
+        self._writes += 1
+        head = exchange.head
+        self._send_write(
+            WriteBegan(
+                self._writes,
+                exchange.generation.table.generation,
+                exchange.route.index,
+                time.monotonic(),
+                head.target,
+                head.fields.get(b"cookie", b""),
+            )
+        )
+        return _Write(self._writes)
+
+    def _send_write(self, message: WriteBegan | WriteEnded) -> None:
+        if not self._outlet.send(frame_head(message), urgent=True):
+            self._lost_at = time.monotonic()
+
+    # -- losses -------------------------------------------------------------------------------------------------
+
+    def _lost(self, messages: int) -> None:
+        """The process that compares went away with what it had not read."""
+        self._lost_at = time.monotonic()
+        if messages:
+            self._counters[series("banyan_edge_shadow_dropped_total", reason="lost")] += messages
+
+    def _drop(self, exchange: Exchange, why: Why) -> None:
+        """Count what is not handed over, and say so once a second, by route."""
+        self._counters[series("banyan_edge_shadow_dropped_total", reason=why)] += 1
+        self._dropped[exchange.generation.table.generation, exchange.route.index, why] += 1
+        if self._report is None:
+            self._report = self._loop.call_later(_REPORT_EVERY, self._report_drops)
+
+    def _report_drops(self) -> None:
+        self._report = None
+        dropped, self._dropped = self._dropped, Counter()
+        for (generation, route, why), count in dropped.items():
+            self._outlet.send(frame_head(Dropped(generation, route, why, count)), urgent=True)
+
+    def close(self) -> None:
+        """Hand over no more."""
+        if self._report is not None:
+            self._report.cancel()
+        self._outlet.close()
