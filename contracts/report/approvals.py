@@ -2,7 +2,7 @@
 """Approvals in a file, for runs without a database.
 
 approvals:
-- {fingerprint: 3f9a…, by: ada, reason: "the old wording had a typo", on: 2026-11-02, until: 2027-01-31}
+- {fingerprint: 3f9a…, by: ada, reason: "the old wording had a typo", at: 2026-11-02, until: 2027-01-31}
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import yaml
 
 from proxy.experiment.evidence import Approval
 
-_KEYS = {"fingerprint", "by", "reason", "on", "until"}
+_KEYS = {"fingerprint", "by", "reason", "at", "until"}
 
 
 class ApprovalsError(Exception):
@@ -44,13 +44,13 @@ def read_approvals(file: Path) -> tuple[Approval, ...]:
 def _approval(file: Path, number: int, entry: Any) -> Approval:
     where = f"{file}: approval {number}"
     if not isinstance(entry, dict):
-        raise ApprovalsError(f"{where}: write fingerprint, by, reason, and on and until if you like")
+        raise ApprovalsError(f"{where}: write fingerprint, by, reason, and at and until if you like")
     if unknown := set(entry) - _KEYS:
         raise ApprovalsError(f"{where}: {', '.join(sorted(map(str, unknown)))}: there is no such key")
     for key in ("fingerprint", "by", "reason"):
         if not isinstance(entry.get(key), str) or not entry[key].strip():
             raise ApprovalsError(f"{where}: {key} is missing (put quotes around it where it is all digits)")
-    given = _day(entry.get("on", date(1970, 1, 1)), f"{where}: on", time.min)
+    given = _day(entry.get("at", date(1970, 1, 1)), f"{where}: at", time.min)
     until = None if entry.get("until") is None else _day(entry["until"], f"{where}: until", time.max)
     return Approval(entry["fingerprint"], entry["by"], entry["reason"], given, until)
 

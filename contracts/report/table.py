@@ -120,7 +120,7 @@ def _rest(console: Console, report: Report) -> None:
                 )
             )
     if report.never_compared:
-        told = ", ".join(report.never_compared)
+        told = clean(", ".join(report.never_compared))
         console.print(
             Text(f"recorded, never compared ({len(report.never_compared)}): {short(told, 400)}", "dim")
         )

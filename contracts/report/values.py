@@ -52,6 +52,8 @@ def side_by_side(kind: Kind, control: Any, candidate: Any) -> tuple[Parts, Parts
     if kind is Kind.EXTRA:
         return Parts("", ABSENT, ""), Parts("", short(shown(candidate), _LONGEST), "")
     left, right = shown(control), shown(candidate)
+    if not (isinstance(control, str | list | dict) and isinstance(candidate, str | list | dict)):
+        return Parts("", short(left, _LONGEST), ""), Parts("", short(right, _LONGEST), "")
     shared = min(len(left), len(right))
     before = next((place for place in range(shared) if left[place] != right[place]), shared)
     most = shared - before

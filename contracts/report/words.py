@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from contracts.report.model import Judged, Report, Verdict
 from proxy.experiment.evidence import Dimension, Loss, Lost
-from proxy.experiment.outcome import Kind, Outcome, Why
+from proxy.experiment.outcome import Kind, Outcome, Severity, Why
 
 OUTCOMES = {
     Outcome.MATCH: "same",
@@ -78,14 +78,13 @@ def share(part: int, whole: int) -> str:
 
 def verdict(report: Report) -> str:
     """The verdict in a sentence."""
+    worse = report.fail_on if report.fail_on is Severity.ERR else f"{report.fail_on} or worse"
     if report.verdict is Verdict.NOTHING_COMPARED:
         return "Nothing was compared: that is no success"
-    if report.verdict is Verdict.CLEAN:
-        others = len(report.open)
-        return "No open findings" + (
-            f" of {report.fail_on} or worse; {plural(others, 'lesser one')}" if others else ""
-        )
-    return f"{plural(len(report.failing), 'open finding')} of {report.fail_on} or worse"
+    if report.verdict is Verdict.FINDINGS:
+        return f"{plural(len(report.failing), 'open finding')} ({worse})"
+    others = f"; {plural(len(report.open), 'lesser one')}" if report.open else ""
+    return f"No open finding ({worse}){others}"
 
 
 def plural(count: int, thing: str) -> str:
