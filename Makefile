@@ -41,11 +41,12 @@ fuzz: $(STAMP) ## broken requests and answers against an edge (N=100000, SEED=, 
 differential: $(STAMP) ## the same requests through edge, nginx and HAProxy (N=5000, SEED=, JSON=path)
 	@$(BIN)/python -m loadtests.differential $(if $(N),--probes $(N)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json $(JSON)) $(ARGS)
 
-check: $(STAMP) ## lint, types and import rules
+check: $(STAMP) ## lint, types, import rules, and rows as the schema has them
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/banyan sql models --check
 
 fmt: $(STAMP) ## format the code
 	$(BIN)/ruff check --fix .

@@ -20,6 +20,7 @@ from banyan import (
     jobs_commands,
     playback_commands,
     services_commands,
+    sql_commands,
 )
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ for family in (
     playback_commands,
     services_commands,
     jobs_commands,
+    sql_commands,
     database_commands,
     contracts_commands,
 ):

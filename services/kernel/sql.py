@@ -20,13 +20,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 Scalar = TypeVar("Scalar")
-Bound = TypeVar("Bound", bound="Many[Any] | One[Any] | Values[Any]")
+Bound = TypeVar("Bound", bound="AnyBound")
 
 _NAME = re.compile(r"--\s*name:\s*(?P<name>\w*)\s*")
 _TOKEN = re.compile(r"'(?:[^']|'')*'|::|:(?P<parameter>[a-z_]\w*)")
@@ -45,6 +45,8 @@ class Statement:
     parameters: tuple[str, ...]
     file: Path
     line: int
+    lines: tuple[int, ...] = ()
+    """Where each line of the text stands in the file."""
 
     @property
     def label(self) -> str:
@@ -103,6 +105,21 @@ class Values(Generic[Scalar]):
         return [row[0] for row in await db.fetch(self.statement, self.statement.arguments(parameters))]
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A statement that answers nothing."""
+
+    statement: Statement
+
+    async def __call__(self, db: Executor, **parameters: Any) -> None:
+        """Run it."""
+        await db.fetch(self.statement, self.statement.arguments(parameters))
+
+
+AnyBound: TypeAlias = Many[Any] | One[Any] | Values[Any] | Command
+"""A statement with what it is bound to."""
+
+
 class Queries:
     """The statements of one file."""
 
@@ -110,7 +127,7 @@ class Queries:
         """Use `load`."""
         self.file = file
         self.statements = statements
-        self.bound: dict[str, Many[Any] | One[Any] | Values[Any]] = {}
+        self.bound: dict[str, AnyBound] = {}
 
     def many(self, name: str, row: type[Row]) -> Many[Row]:
         """Bind a statement that answers rows."""
@@ -123,6 +140,10 @@ class Queries:
     def values(self, name: str, scalar: type[Scalar]) -> Values[Scalar]:
         """Bind a statement that answers one column."""
         return self._bind(name, Values(self._statement(name), scalar))
+
+    def command(self, name: str) -> Command:
+        """Bind a statement that answers nothing."""
+        return self._bind(name, Command(self._statement(name)))
 
     def unbound(self) -> set[str]:
         """The names of statements that nobody uses."""
@@ -156,27 +177,28 @@ def loaded() -> list[Queries]:
 def parse(text: str, file: Path) -> Iterator[Statement]:
     """Cut a file into statements. Raises `SqlError` with file and line."""
     seen: set[str] = set()
-    name, start, lines = "", 0, list[str]()
+    name, start, lines, numbers = "", 0, list[str](), list[int]()
     for number, line in enumerate([*text.splitlines(), "-- name: end"], 1):
         if (header := _NAME.fullmatch(line)) is None:
             if line.strip() and not line.startswith("--"):
                 if not name:
                     raise SqlError(f"{file}:{number}: a statement needs a line '-- name: …' before it")
                 lines.append(line)
+                numbers.append(number)
             continue
         if name:
             if not lines:
                 raise SqlError(f"{file}:{start}: {name} has no statement")
-            yield _statement(name, "\n".join(lines), file, start)
+            yield _statement(name, "\n".join(lines), file, start, tuple(numbers))
         if not header["name"]:
             raise SqlError(f"{file}:{number}: a name is missing")
         if header["name"] in seen:
             raise SqlError(f"{file}:{number}: {header['name']} is there twice")
-        name, start, lines = header["name"], number, []
+        name, start, lines, numbers = header["name"], number, [], []
         seen.add(name)
 
 
-def _statement(name: str, text: str, file: Path, line: int) -> Statement:
+def _statement(name: str, text: str, file: Path, line: int, lines: tuple[int, ...]) -> Statement:
     parameters: list[str] = []
 
     def place(token: re.Match[str]) -> str:
@@ -187,4 +209,5 @@ def _statement(name: str, text: str, file: Path, line: int) -> Statement:
             parameters.append(parameter)
         return f"${parameters.index(parameter) + 1}"
 
-    return Statement(name, _TOKEN.sub(place, text).rstrip().rstrip(";"), tuple(parameters), file, line)
+    plain = _TOKEN.sub(place, text).rstrip().rstrip(";")
+    return Statement(name, plain, tuple(parameters), file, line, lines)
