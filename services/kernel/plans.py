@@ -28,7 +28,10 @@ Table = tuple[str, str]
 
 
 async def nullable_columns(connection: Connection, text: str, parameters: int) -> list[bool]:
-    """For each column of the statement's answer, whether it is known that it may be null. Nothing is run."""
+    """For each column of the statement's answer, whether it is known that it may be null. Nothing is run.
+
+    What a plan only sorts by comes after those columns, so there may be more than the answer has.
+    """
     nulls = f"({', '.join(['NULL'] * parameters)})" if parameters else ""
     async with connection.transaction():
         # A plan for these very values would see that nothing can be found, and forget the tables.

@@ -122,7 +122,7 @@ async def _check(
     )
     found = [
         (name, pg_type, python, may_be_null)
-        for (name, pg_type, python), may_be_null in zip(columns, nullable, strict=True)
+        for (name, pg_type, python), may_be_null in zip(columns, nullable, strict=False)
     ]
     return list(_compare(statement, bound, found))
 

@@ -44,7 +44,7 @@ SELECT g.id
 
 -- name: pending_login_token
 -- A mailed link that was followed. The account is the verified one of the same address, where there is one.
-SELECT t.id, t.token, t.used, t.is_reactivation, t.created_at, t.redirect, coalesce(v.id, u.id) AS user_id
+SELECT t.id, :token::varchar AS token, t.used, t.is_reactivation, t.created_at, t.redirect, coalesce(v.id, u.id) AS user_id
   FROM login_tokens t
   JOIN users u ON u.id = t.user_id
   LEFT JOIN users v ON v.email = u.email AND v.email_verified
@@ -58,7 +58,7 @@ SELECT id, identity_type, email::text AS email, name, logo FROM omniauth_identit
 
 -- name: pending_membership
 -- An invitation to a group that nobody accepted yet.
-SELECT token, user_id::bigint AS user_id, group_id::bigint AS group_id
+SELECT :token::varchar AS token, user_id::bigint AS user_id, group_id::bigint AS group_id
   FROM memberships
  WHERE token = :token::varchar AND revoked_at IS NULL AND accepted_at IS NULL
  ORDER BY id
@@ -66,7 +66,7 @@ SELECT token, user_id::bigint AS user_id, group_id::bigint AS group_id
 
 -- name: pending_reader
 -- An invitation to a thread that nobody accepted yet.
-SELECT token, user_id::bigint AS user_id, NULL::bigint AS group_id
+SELECT :token::varchar AS token, user_id::bigint AS user_id, NULL::bigint AS group_id
   FROM discussion_readers
  WHERE token = :token::varchar AND revoked_at IS NULL AND guest AND accepted_at IS NULL
  ORDER BY id
@@ -74,7 +74,7 @@ SELECT token, user_id::bigint AS user_id, NULL::bigint AS group_id
 
 -- name: pending_stance
 -- A vote that somebody was asked for.
-SELECT token, participant_id::bigint AS user_id, NULL::bigint AS group_id
+SELECT :token::varchar AS token, participant_id::bigint AS user_id, NULL::bigint AS group_id
   FROM stances
  WHERE token = :token::varchar
  ORDER BY id
@@ -82,7 +82,7 @@ SELECT token, participant_id::bigint AS user_id, NULL::bigint AS group_id
 
 -- name: pending_group
 -- A group whose shared link was followed.
-SELECT token, NULL::bigint AS user_id, id::bigint AS group_id
+SELECT :token::varchar AS token, NULL::bigint AS user_id, id::bigint AS group_id
   FROM groups
  WHERE token = :token::varchar
  ORDER BY id

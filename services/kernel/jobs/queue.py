@@ -58,9 +58,9 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 mark_done = _QUERIES.values("job_mark_done", str)
-tell_progress = _QUERIES.values("job_tell_progress", int)
-forget_done = _QUERIES.values("job_forget_done", int)
-forget_log = _QUERIES.values("job_forget_log", int)
+tell_progress = _QUERIES.command("job_tell_progress")
+forget_done = _QUERIES.command("job_forget_done")
+forget_log = _QUERIES.command("job_forget_log")
 _there = _QUERIES.many("jobs_there", JobRow)
 _counted = _QUERIES.many("jobs_counted", Counted)
 _retry = _QUERIES.values("jobs_retry", int)
@@ -134,4 +134,3 @@ class _Inserting(AsyncpgDriver):
         statement = Statement("enqueue", query, (), Path(__file__), 0)
         rows: list[Any] = await self._session.fetch(statement, [*plain, raw])
         return [dict(row) for row in rows]
-
