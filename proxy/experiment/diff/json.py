@@ -1,26 +1,42 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Strict JSON (RFC 8259) as Python values, without the loss of a digit, at any depth.
 
-Numbers with a fraction or exponent become `Decimal`: `0.1` and `0.10000000000000001` are two numbers, though a float
-cannot tell. msgspec reads nearly everything; what nests deeper than it can is read by a loop of our own.
+A number with a fraction becomes a `Decimal`: `0.1` and `0.10000000000000001` are two numbers, though a float cannot
+tell. One number has one form, so that equal values are written equally: `1.0` and `1e0` become the integer 1. msgspec
+reads nearly everything; what nests deeper than it can is read by a loop of our own.
 """
 
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 
-_fast = msgspec.json.Decoder(float_hook=Decimal).decode
+_exactly = Context(prec=1_000_000_000, Emax=MAX_EMAX, Emin=MIN_EMIN)
+_MOST_ZEROS = 30
+"""An integer written with a larger exponent stays a Decimal: `1e999999` is not to be written out."""
+
+
+def _number(text: str) -> int | Decimal:
+    """A number in its one form."""
+    number = _exactly.normalize(Decimal(text))
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, int) and 0 <= exponent <= _MOST_ZEROS and len(text) < _MOST_DIGITS:
+        return int(number)
+    return number
+
+
+_MOST_DIGITS = 4_000
+"""Python refuses to convert integers of more; Decimal does not."""
+
+_fast = msgspec.json.Decoder(float_hook=_number).decode
 
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _SPACE = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"(-?(?:0|[1-9]\d*))(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 _WORDS = {"t": ("true", True), "f": ("false", False), "n": ("null", None)}
-_MOST_DIGITS = 4_000
-"""Python refuses to convert integers of more; Decimal does not."""
 
 
 class JsonError(ValueError):
@@ -151,7 +167,7 @@ class _Reader:
         if fraction is None and exponent is None and len(whole) < _MOST_DIGITS:
             return int(whole)
         try:
-            return Decimal(found[0])
+            return _number(found[0])
         except InvalidOperation as error:
             raise JsonError(f"a number beyond all bounds: {found[0][:40]}") from error
 

@@ -177,12 +177,8 @@ def _as_multisets(control: list[Any], candidate: list[Any], same: Same | None) -
 
 
 def _plainly_equal(one: Any, other: Any) -> bool:
-    """Equal beyond doubt; two numbers written differently are left to the walk."""
-    if type(one) is not type(other):
-        return False
-    if type(one) is dict or type(one) is list:
-        return bool(_content(one) == _content(other))
-    return bool(one == other)
+    """Equal beyond doubt; what cannot be written is left to the walk."""
+    return type(one) is type(other) and bool(_content(one) == _content(other))
 
 
 def _content(element: Any) -> Any:
