@@ -169,11 +169,17 @@ def _finding(judged: Judged) -> Iterator[str]:
         yield f"<p>{_e(words.approved(judged))}</p>"
     if judged.explanation:
         yield f"<p>{_e(judged.explanation)}</p>"
-    builds = sorted({one.build for one in found.sightings if one.build})
-    yield f'<p class="soft">Seen from {words.moment(found.first_seen)} to {words.moment(found.last_seen)}'
-    yield f"{', with build ' + _e(short(', '.join(builds), 200)) if builds else ''}.</p>"
-    for sample in found.samples:
+    builds = ", ".join(sorted({one.build for one in found.sightings if one.build}))
+    with_build = f", with build {_e(short(builds, 200))}" if builds else ""
+    seen = f"Seen from {words.moment(found.first_seen)} to {words.moment(found.last_seen)}"
+    yield f'<p class="soft">{seen}{with_build}.</p>'
+    for sample in found.samples[-1:]:
         yield from _sample(judged, sample)
+    if others := found.samples[:-1]:
+        yield f"<details><summary>{words.plural(len(others), 'more sample')}</summary>"
+        for sample in others:
+            yield from _sample(judged, sample)
+        yield "</details>"
     if not found.samples:
         yield '<p class="soft">Its samples are past their time.</p>'
     if not judged.approval:
@@ -187,7 +193,7 @@ def _sample(judged: Judged, sample: Sample) -> Iterator[str]:
     yield f'<div class="sample"><p><code>{_e(sample.method)} {_e(sample.target)}</code></p>'
     known = f"request {_e(sample.request_id)}, " if sample.request_id else ""
     user = f", the user got {_e(sample.served)}’s" if sample.served else ""
-    yield f'<p class="soft">{words.moment(sample.at)}, {known}{_e(sample.role)}{user}. '
+    yield f'<p class="soft">{words.moment(sample.at)}, {known}{_e(sample.role.replace("_", " "))}{user}. '
     yield f"At <code>{_e(sample.pointer)}</code></p>"
     yield '<div class="pair">'
     yield _side("old", sample.control_side, sample.control_status, old)

@@ -31,7 +31,9 @@ class Parts(NamedTuple):
 
 
 def shown(value: Any) -> str:
-    """A value as JSON, its characters as they are but for those that command something."""
+    """A value as JSON, its characters as they are but for those that command something. What was masked stands bare."""
+    if _is_masked(value):
+        return clean(value)
     return clean(json.dumps(value, ensure_ascii=False, default=str))
 
 
@@ -52,13 +54,22 @@ def side_by_side(kind: Kind, control: Any, candidate: Any) -> tuple[Parts, Parts
     if kind is Kind.EXTRA:
         return Parts("", ABSENT, ""), Parts("", short(shown(candidate), _LONGEST), "")
     left, right = shown(control), shown(candidate)
-    if not (isinstance(control, str | list | dict) and isinstance(candidate, str | list | dict)):
+    if not (_has_parts(control) and _has_parts(candidate)):
         return Parts("", short(left, _LONGEST), ""), Parts("", short(right, _LONGEST), "")
     shared = min(len(left), len(right))
     before = next((place for place in range(shared) if left[place] != right[place]), shared)
     most = shared - before
     after = next((place for place in range(most) if left[-1 - place] != right[-1 - place]), most)
     return _parts(left, before, after), _parts(right, before, after)
+
+
+def _is_masked(value: Any) -> bool:
+    """Whether it stands for a value that may not be kept (proxy.experiment.redact)."""
+    return isinstance(value, str) and value.startswith("⟨") and value.endswith("⟩")
+
+
+def _has_parts(value: Any) -> bool:
+    return isinstance(value, str | list | dict) and not _is_masked(value)
 
 
 def _parts(text: str, before: int, after: int) -> Parts:
