@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import typer
 
-from banyan import report_commands
-
+from banyan import contracts_replay, report_commands
 
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands to `app`."""
     contracts = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     contracts.callback()(about)
+    contracts.command("replay")(contracts_replay.replay)
     report_commands.register(contracts)
     app.add_typer(contracts, name="contracts")
 

@@ -7,6 +7,7 @@ Small and strict, since the answers are what is judged: nothing is decompressed,
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from time import perf_counter
 from typing import Final, cast
@@ -37,13 +38,16 @@ class Timed(msgspec.Struct, frozen=True):
 class Connection:
     """Requests to one server, one after the other; connects when it has to."""
 
-    def __init__(self, host: str, port: int, *, timeout: float = 30.0) -> None:
+    def __init__(
+        self, host: str, port: int, *, timeout: float = 30.0, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._address = (host, port)
+        self._tls = tls
         self._timeout = timeout
         self._exchange: _Exchange | None = None
 
     async def ask(self, request: bytes) -> Timed:
-        """Send `request` (a whole one without a body, not HEAD) and await the answer.
+        """Send `request` (a whole one, not HEAD) and await the answer.
 
         Raises `ConnectionFailedError`.
         """
@@ -72,7 +76,7 @@ class Connection:
         if self._exchange is None or self._exchange.gone:
             loop = asyncio.get_running_loop()
             try:
-                _, self._exchange = await loop.create_connection(_Exchange, *self._address)
+                _, self._exchange = await loop.create_connection(_Exchange, *self._address, ssl=self._tls)
             except OSError as error:
                 raise ConnectionFailedError("refused", f"no connection: {error}") from error
         return self._exchange

@@ -111,7 +111,7 @@ class SentFile(msgspec.Struct, frozen=True):
 
 
 class WriteRequest(ReadRequest, frozen=True):
-    """At most one of `body` (JSON, undecoded; empty: none), `form` and `raw` is there. With `files`, a multipart form."""
+    """At most one of `body` (JSON, undecoded; empty: none), `form` and `raw`. `files` make a multipart form."""
 
     body: msgspec.Raw = msgspec.Raw(b"")
     form: dict[str, Any] | None = None
