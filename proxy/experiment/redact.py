@@ -104,7 +104,7 @@ _HEADER_TEXTS = frozenset(
 _HEADER_ADDRESSES = frozenset(("/headers/location", "/headers/access-control-allow-origin"))
 
 _IDS = re.compile(r"[-+]?\d{1,18}(?:[x,_. -]\d{1,18}){0,200}", re.ASCII)
-_PARAMETER = re.compile(r"[A-Za-z_][A-Za-z_.-]{0,40}[0-9]{0,2}(?:\[[A-Za-z_-]{0,40}\]){0,4}")
+_PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,40}(?:\[[A-Za-z_-]{0,40}\]){0,4}")
 _TOKEN_FOLLOWS = re.compile(r"join|password|confirmation|unlock|session|key", re.IGNORECASE)
 _ONLY_TOKENS_FOLLOW = re.compile(r"(?:.*_)?(?:tokens?|invitations?)", re.IGNORECASE)
 _NAMED_LISTS = frozenset(("exclude_types", "kind", "kinds", "order", "order_by", "types"))
@@ -323,7 +323,8 @@ def _segments(segments: list[str]) -> list[str]:
 def _parameter(part: str) -> str:
     name, equals, value = part.partition("=")
     plain_name = unquote_plus(name)
-    if not _PARAMETER.fullmatch(plain_name) or classify(plain_name) is ValueClass.TOKEN:
+    drawn = len(plain_name) >= 12 and classify(plain_name) is ValueClass.TOKEN
+    if drawn or not _PARAMETER.fullmatch(plain_name):
         return REDACTED
     if not equals:
         return name

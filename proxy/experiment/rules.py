@@ -201,6 +201,9 @@ class _Place:
     findings: Findings
     walk: Walk
 
+    def is_written(self, name: str) -> bool:
+        return self.walk.is_written(("rules", self.index, name))
+
     def wrong(self, name: str, code: Code, message: str, remedy: str) -> None:
         self.findings.add(code, self.walk.place(("rules", self.index, name)), message, remedy)
 
@@ -214,12 +217,14 @@ def _rule(one: _WrittenRule, place: _Place, names: set[str], today: date) -> Rul
     names.add(one.name)
     needed = _NEEDS.get(one.treat)
     if needed is not None and getattr(one, needed) is None:
-        place.wrong(
-            "treat",
-            Code.MISSING_KEY,
-            f"`treat: {one.treat}` needs {needed!r}",
-            f"Add `{needed}:` to the rule.",
-        )
+        # One that is written and could not be read is noted already.
+        if not place.is_written(needed):
+            place.wrong(
+                "treat",
+                Code.MISSING_KEY,
+                f"`treat: {one.treat}` needs {needed!r}",
+                f"Add `{needed}:` to the rule.",
+            )
         return None
     for name in ("within", "pattern", "severity"):
         if getattr(one, name) is not None and name != needed:

@@ -17,18 +17,56 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-import msgspec
-
 DEEPEST_TRIAL = 8
 """Unordered arrays within unordered arrays: deeper than this their elements are paired as they come."""
 
 _TRIALS = 2_500
 """How many pairs of unlike elements of an unordered array are tried before they are paired as they come."""
 
-_encode = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
-
 Same = Callable[[int, int], bool]
 """Whether the elements at these two places are the same by the rules."""
+
+
+class Contents:
+    """Something to look equal elements up by: the same for equal values, whatever their depth.
+
+    Each array and object is looked at once, however often it is asked for; so they have to outlive this.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, int] = {}
+        self._numbers: dict[Any, int] = {}
+
+    def of(self, value: Any) -> Any:
+        """The content of a value; a number for arrays and objects."""
+        if type(value) is not dict and type(value) is not list:
+            return type(value) is bool, value
+        pending = [value]
+        while pending:
+            here = pending[-1]
+            children = here.values() if type(here) is dict else here
+            unknown = [
+                child
+                for child in children
+                if (type(child) is dict or type(child) is list) and id(child) not in self._known
+            ]
+            if unknown and id(here) not in self._known:
+                pending += unknown
+                continue
+            pending.pop()
+            if id(here) not in self._known:
+                self._known[id(here)] = self._numbers.setdefault(self._key(here), len(self._numbers))
+        return self._known[id(value)]
+
+    def _key(self, here: Any) -> Any:
+        """A flat key of an array or object whose parts are known."""
+        if type(here) is dict:
+            return frozenset((name, self._part(child)) for name, child in here.items())
+        return tuple(map(self._part, here))
+
+    def _part(self, child: Any) -> Any:
+        known = self._known.get(id(child)) if type(child) is dict or type(child) is list else None
+        return (type(child) is bool, child) if known is None else known
 
 
 @dataclass(slots=True)
@@ -42,7 +80,11 @@ class Aligned:
 
 
 def align(
-    control: list[Any], candidate: list[Any], unordered: Callable[[], bool], same: Same | None
+    control: list[Any],
+    candidate: list[Any],
+    unordered: Callable[[], bool],
+    same: Same | None,
+    contents: Contents,
 ) -> Aligned:
     """Pairs the elements of two lists. `unordered` is asked only where it matters."""
     if not control or not candidate:
@@ -50,13 +92,15 @@ def align(
     keys = _keys(control)
     other_keys = _keys(candidate) if keys is not None else None
     if keys is not None and other_keys is not None:
-        return _by_id(control, candidate, keys, other_keys)
-    left = _unlike(control, candidate)
+        return _by_id(control, candidate, keys, other_keys, contents)
+    one, other = list(map(contents.of, control)), list(map(contents.of, candidate))
+    left = _unlike(one, other)
     if left is None:
         return Aligned()
-    if unordered():
-        return _as_multisets(control, candidate, same)
-    return _as_sequences(control, candidate, *left)
+    aligned = _as_multisets(one, other, same) if unordered() else _as_sequences(one, other, *left)
+    if aligned.reordered is not None:
+        aligned.reordered = (control, candidate)
+    return aligned
 
 
 def _keys(elements: list[Any]) -> dict[tuple[Any, int], int] | None:
@@ -77,6 +121,7 @@ def _by_id(
     candidate: list[Any],
     keys: dict[tuple[Any, int], int],
     other_keys: dict[tuple[Any, int], int],
+    contents: Contents,
 ) -> Aligned:
     aligned = Aligned()
     others = []
@@ -89,13 +134,13 @@ def _by_id(
             others.append(other)
     aligned.extra = [other for key, other in other_keys.items() if key not in keys]
     if aligned.missing and aligned.extra:
-        _under_another_id(control, candidate, aligned)
+        _under_another_id(control, candidate, aligned, contents)
     if any(after < before for before, after in pairwise(others)):
         aligned.reordered = ([key for key, _ in keys], [key for key, _ in other_keys])
     return aligned
 
 
-def _under_another_id(control: list[Any], candidate: list[Any], aligned: Aligned) -> None:
+def _under_another_id(control: list[Any], candidate: list[Any], aligned: Aligned, contents: Contents) -> None:
     """Pairs records whose id alone is wrong: another type of the same text, or all the rest is equal in its place."""
     by_text = {str(candidate[other]["id"]): other for other in aligned.extra}
     extra = set(aligned.extra)
@@ -104,28 +149,35 @@ def _under_another_id(control: list[Any], candidate: list[Any], aligned: Aligned
         if other not in extra:
             continue
         one, two = control[index], candidate[other]
-        if str(one["id"]) == str(two["id"]) or _content(one | {"id": 0}) == _content(two | {"id": 0}):
+        if str(one["id"]) == str(two["id"]) or _equal_but_for_id(one, two, contents):
             aligned.pairs.append((index, other))
             aligned.missing.remove(index)
             extra.remove(other)
     aligned.extra = [other for other in aligned.extra if other in extra]
 
 
+def _equal_but_for_id(one: dict[str, Any], other: dict[str, Any], contents: Contents) -> bool:
+    return one.keys() == other.keys() and all(
+        name == "id" or contents.of(value) == contents.of(other[name]) for name, value in one.items()
+    )
+
+
 def _unlike(control: list[Any], candidate: list[Any]) -> tuple[int, int] | None:
-    """How many elements at the beginning and at the end are plainly equal; None where all are."""
+    """How many elements at the beginning and at the end have equal contents; None where all have."""
     shorter = min(len(control), len(candidate))
     first = 0
-    while first < shorter and _plainly_equal(control[first], candidate[first]):
+    while first < shorter and control[first] == candidate[first]:
         first += 1
     if first == len(control) == len(candidate):
         return None
     last = 0
-    while last < shorter - first and _plainly_equal(control[-1 - last], candidate[-1 - last]):
+    while last < shorter - first and control[-1 - last] == candidate[-1 - last]:
         last += 1
     return first, last
 
 
 def _as_sequences(control: list[Any], candidate: list[Any], first: int, last: int) -> Aligned:
+    """Pairs by contents, of which `first` at the beginning and `last` at the end are equal."""
     end, other_end = len(control) - last, len(candidate) - last
     if end == other_end:
         rest, other_rest = control[first:end], candidate[first:end]
@@ -141,18 +193,19 @@ def _as_sequences(control: list[Any], candidate: list[Any], first: int, last: in
 
 def _is_permutation(control: list[Any], candidate: list[Any]) -> bool:
     """Whether the same elements come in another order; both begin and end with unlike ones."""
-    return len(control) > 1 and Counter(map(_content, control)) == Counter(map(_content, candidate))
+    return len(control) > 1 and Counter(control) == Counter(candidate)
 
 
 def _as_multisets(control: list[Any], candidate: list[Any], same: Same | None) -> Aligned:
+    """Pairs by contents in any order."""
     by_content: dict[Any, list[int]] = {}
     for other in range(len(candidate) - 1, -1, -1):
-        by_content.setdefault(_content(candidate[other]), []).append(other)
+        by_content.setdefault(candidate[other], []).append(other)
     aligned = Aligned()
     places: dict[int, int] = {}
     unmatched: list[int] = []
     for index, element in enumerate(control):
-        others = by_content.get(_content(element))
+        others = by_content.get(element)
         if others:
             places[index] = others.pop()
         else:
@@ -174,19 +227,3 @@ def _as_multisets(control: list[Any], candidate: list[Any], same: Same | None) -
     if order != sorted(order):
         aligned.reordered = (control, candidate)
     return aligned
-
-
-def _plainly_equal(one: Any, other: Any) -> bool:
-    """Equal beyond doubt; what cannot be written is left to the walk."""
-    return type(one) is type(other) and bool(_content(one) == _content(other))
-
-
-def _content(element: Any) -> Any:
-    """Something to look equal elements up by."""
-    if type(element) is dict or type(element) is list:
-        try:
-            return _encode(element)
-        except (RecursionError, TypeError, ValueError):
-            # Deeper than can be written, or with something of a recording's notation in it: it equals nothing here.
-            return f"cannot be written ({id(element)})"
-    return type(element) is bool, element

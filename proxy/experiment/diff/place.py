@@ -42,6 +42,13 @@ def steps(place: Place) -> list[str | int]:
     return found
 
 
+def lies_deep(place: Place, most: int = 100) -> bool:
+    """Whether a place has more than `most` steps: deeper than anybody writes rules for."""
+    while place is not None and most >= 0:
+        place, most = place[0], most - 1
+    return most < 0
+
+
 def pointer_of(place: Place) -> str:
     """The JSON pointer of a place."""
     return "".join(

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
 from proxy.experiment.diff import lists
-from proxy.experiment.diff.place import EXTRA, Place, field_of, pointer_of
+from proxy.experiment.diff.place import EXTRA, Place, field_of, lies_deep, pointer_of
 from proxy.experiment.outcome import Difference, Kind
 
 _SCALARS = frozenset((str, int, bool, type(None), Decimal, float))
@@ -78,9 +78,18 @@ _STRICT = Strict()
 
 
 def walk(
-    control: Any, candidate: Any, place: Place = None, view: View = _STRICT, trials: int = 0
+    control: Any,
+    candidate: Any,
+    place: Place = None,
+    view: View = _STRICT,
+    *,
+    trials: int = 0,
+    contents: lists.Contents | None = None,
 ) -> list[Fact]:
-    """Every difference between two values that lie at `place`. `trials` counts walks within walks."""
+    """Every difference between two values that lie at `place`. `trials` counts walks within walks, which share
+    `contents`."""
+    if contents is None:
+        contents = lists.Contents()
     found: list[Fact] = []
     pending: list[tuple[Any, Any, Place]] = [(control, candidate, place)]
     while pending:
@@ -91,7 +100,7 @@ def walk(
         elif kind is dict:
             _objects(one, other, here, found, pending)
         elif kind is list:
-            _arrays(one, other, here, view, trials, found, pending)
+            _arrays(_Arrays(one, other, here), view, trials, contents, found, pending)
         elif one != other:
             found.append(Fact(here, Kind.VALUE, one, other))
     return found
@@ -129,22 +138,35 @@ def _objects(
         ]
 
 
+class _Arrays(NamedTuple):
+    control: list[Any]
+    candidate: list[Any]
+    place: Place
+
+
 def _arrays(
-    control: list[Any],
-    candidate: list[Any],
-    place: Place,
+    two: _Arrays,
     view: View,
     trials: int,
+    contents: lists.Contents,
     found: list[Fact],
     pending: list[tuple[Any, Any, Place]],
 ) -> None:
+    control, candidate, place = two
+
     def same(index: int, other: int) -> bool:
         """Whether two elements are the same by the rules, the control's place being the place."""
-        facts = walk(control[index], candidate[other], (place, index), view, trials + 1)
+        facts = walk(
+            control[index], candidate[other], (place, index), view, trials=trials + 1, contents=contents
+        )
         return all(map(view.accepts, facts))
 
     aligned = lists.align(
-        control, candidate, lambda: view.unordered(place), same if trials < lists.DEEPEST_TRIAL else None
+        control,
+        candidate,
+        lambda: not lies_deep(place) and view.unordered(place),
+        same if trials < lists.DEEPEST_TRIAL else None,
+        contents,
     )
     if aligned.reordered is not None:
         found.append(Fact(place, Kind.ORDER, *aligned.reordered))
