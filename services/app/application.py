@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from aiohttp import web
@@ -18,6 +19,7 @@ from services.kernel.metrics import Metrics
 from services.kernel.routes import Route
 from services.kernel.settings import Settings
 from services.kernel.sideload import Catalogue
+from services.kernel.sql import Statement
 from services.reactions import handlers as reactions
 from services.users import handlers as users
 from services.users.store import AUTHORS
@@ -39,6 +41,7 @@ LONGEST_LINE = 16 * 1024
 """Bytes of a request line or header: more than Puma takes."""
 
 DATABASE = web.AppKey("database", Database)
+CACHE = web.AppKey("cache", Cache)
 METRICS = web.AppKey("metrics", Metrics)
 
 
@@ -48,8 +51,12 @@ def build(settings: Settings) -> web.Application:
     app[METRICS] = Metrics()
 
     async def life(app: web.Application) -> AsyncIterator[None]:
-        async with Database.open(settings.database) as database, Cache.open(settings.redis_url) as cache:
+        async with (
+            Database.open(settings.database, tell_slow) as database,
+            Cache.open(settings.redis_url) as cache,
+        ):
             app[DATABASE] = database
+            app[CACHE] = cache
             stack = Stack(
                 ROUTES,
                 settings=settings,
@@ -89,9 +96,14 @@ async def health(_request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """Whether requests can be answered: PostgreSQL is there."""
-    if await request.app[DATABASE].is_there():
-        return web.json_response({"status": "ok", "database": "ok"})
-    return web.json_response(
-        {"status": "unavailable", "database": "away"}, status=503, headers={"Retry-After": "1"}
-    )
+    """Whether requests can be answered: PostgreSQL is there. Redis is reported only: most answers need none."""
+    database, cache = await asyncio.gather(request.app[DATABASE].is_there(), request.app[CACHE].is_there())
+    told = {"database": "ok" if database else "away", "redis": "ok" if cache else "away"}
+    if database:
+        return web.json_response({"status": "ok", **told})
+    return web.json_response({"status": "unavailable", **told}, status=503, headers={"Retry-After": "1"})
+
+
+def tell_slow(statement: Statement, seconds: float, rows: int) -> None:
+    """Log a statement that took long, by its name: its values are people's."""
+    logger().warning("slow query", statement=statement.label, ms=round(seconds * 1000, 1), rows=rows)

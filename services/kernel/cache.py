@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Redis, as both sides share it: socket tokens, and what is published to people's browsers.
+"""Redis, as both sides share it: socket tokens, counters, and what is published to people's browsers.
 
 Connections are made as they are needed. Redis being away is `UnavailableError` to whoever needs it.
 """
@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from services.kernel.errors import UnavailableError
@@ -31,7 +33,13 @@ class Cache:
     @asynccontextmanager
     async def open(cls, url: str) -> AsyncIterator[Cache]:
         """Connections that close at the end."""
-        client = redis.asyncio.Redis.from_url(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
+        client = redis.asyncio.Redis.from_url(
+            url,
+            socket_timeout=TIMEOUT,
+            socket_connect_timeout=TIMEOUT,
+            # One more try, for a connection that died while it was idle; who needs Redis waits no longer.
+            retry=Retry(NoBackoff(), 1),
+        )
         try:
             yield cls(client)
         finally:
@@ -43,3 +51,21 @@ class Cache:
             await self._client.set(key, msgspec.json.encode(value))
         except (RedisError, OSError) as error:
             raise UnavailableError(f"Redis: {type(error).__name__}") from error
+
+    async def count(self, key: str, seconds: int) -> int:
+        """Add one to a counter that ends after `seconds`, unless it has an end already. Raises `UnavailableError`."""
+        try:
+            async with self._client.pipeline(transaction=False) as pipeline:
+                pipeline.incr(key)
+                pipeline.expire(key, seconds, nx=True)
+                number, _ = await pipeline.execute()
+        except (RedisError, OSError) as error:
+            raise UnavailableError(f"Redis: {type(error).__name__}") from error
+        return int(number)
+
+    async def is_there(self) -> bool:
+        """Whether Redis answers."""
+        try:
+            return bool(await self._client.ping())
+        except (RedisError, OSError):
+            return False

@@ -2,8 +2,10 @@
 """The stack around every handler, and answers as Rails writes them.
 
 From outside to inside: the request's id (kept or made), its route, one line in the log and the metrics,
-errors as Rails tells them, parameters, a database session, the web session, the actor. A handler gets a
-`Context` and answers a JSON value, or a `Reply` where it has more to say than a document and status 200.
+errors as Rails tells them, the address and its limits, a deadline, a database session (which can only read
+where the request does not change or redeem anything, or is marked as a comparison's), parameters, the web
+session, the actor. A handler gets a `Context` and answers a JSON value, or a `Reply` where it has more to say
+than a document and status 200.
 
 Answers have the bytes Rails would send: the same escapes, the same weak tag over the body, the same
 caching. A client that goes to and fro between both sides keeps what it has cached. As with Rack::Deflater,
@@ -12,6 +14,7 @@ a compressed answer has no tag.
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import re
@@ -27,21 +30,25 @@ from aiohttp import web
 
 from services.kernel import locales
 from services.kernel.actor import Actor, Actors
+from services.kernel.address import client_address
 from services.kernel.body import plain_texts, read_body
 from services.kernel.cache import Cache
 from services.kernel.clock import Clock
 from services.kernel.db import Database, Session
 from services.kernel.errors import (
     BadRequestError,
+    DeadlineError,
     ForgeryError,
     InternalError,
     NoRouteError,
     ServiceError,
+    TooManyRequestsError,
 )
 from services.kernel.files import StoredFiles
 from services.kernel.log import Logger
 from services.kernel.metrics import Metrics
 from services.kernel.params import Params
+from services.kernel.ratelimit import RateLimits
 from services.kernel.routes import Route, Routes
 from services.kernel.settings import Settings
 from services.kernel.sideload import Catalogue, Scope, Shape, gather, render
@@ -62,6 +69,9 @@ _OUTER_JSON_TYPE = "application/json; charset=UTF-8"
 
 _NOT_IN_REQUEST_ID = re.compile(r"[^\w\-@]", re.ASCII)
 _UNROUTED = "(none)"
+READING = frozenset(("GET", "HEAD"))
+SHADOW_HEADER = "X-Banyan-Shadow"
+"""Marks a request that the edge makes only to compare the answer; nothing may change by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +162,7 @@ class Stack:
         self._cookies = CookieKeys(settings.secret_key_base)
         self._actors = Actors(clock)
         self._files = StoredFiles(settings.secret_key_base)
+        self._limits = RateLimits(settings.rates, settings.times)
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer, whatever happens, and say so in log and metrics."""
@@ -162,12 +173,14 @@ class Stack:
         session = WebSession(
             self._cookies, request.cookies, self._clock(), secure=self._settings.site.is_secure
         )
-        async with self._database.session() as db:
+        reads_only = found is not None and can_only_read(request, found[0], session)
+        async with self._database.session(reads_only=reads_only) as db:
             code: str | None = None
             try:
+                await self._count(request)
                 if found is None:
                     raise NoRouteError
-                response = success(request, await self._answer(request, *found, session, db))
+                response = success(request, await self._in_time(request, *found, session, db))
                 send_cookies(response, session)
             except ServiceError as error:
                 code = error.code
@@ -185,6 +198,30 @@ class Stack:
         self._note(request, response, request_id, name, code, seconds, db)
         return response
 
+    async def _count(self, request: web.Request) -> None:
+        """Turn away an address that asks too often. Raises `TooManyRequestsError`."""
+        address = address_of(request)
+        path = request.rel_url.raw_path
+        if not await self._limits.check(request.method, path, address, self._clock(), self._cache.count):
+            self._metrics.failed("uncounted")
+
+    async def _in_time(
+        self,
+        request: web.Request,
+        route: Route[Handler],
+        segments: dict[str, str],
+        session: WebSession,
+        db: Session,
+    ) -> Reply:
+        """The handler's reply. Raises `DeadlineError` where it takes longer than a request may."""
+        try:
+            async with asyncio.timeout(self._settings.deadline) as limit:
+                return await self._answer(request, route, segments, session, db)
+        except TimeoutError as error:
+            if limit.expired():
+                raise DeadlineError from error
+            raise
+
     async def _answer(
         self,
         request: web.Request,
@@ -194,7 +231,7 @@ class Stack:
         db: Session,
     ) -> Reply:
         body = await read_body(request)
-        if request.method not in ("GET", "HEAD"):
+        if request.method not in READING:
             check_forgery(request, session, body)
         params = Params(request.rel_url.raw_query_string, {**plain_texts(body), **segments})
         answer = await route.handler(await self._context(request, body, params, session, db))
@@ -246,6 +283,8 @@ class Stack:
         self._metrics.answered(route, response.status, seconds, db.queries)
         if code is not None:
             self._metrics.failed(code)
+        if not self._settings.log_requests:
+            return
         self._log.info(
             "request",
             request_id=request_id,
@@ -257,6 +296,24 @@ class Stack:
             queries=db.queries,
             db_ms=round(db.seconds * 1000, 2),
         )
+
+
+def address_of(request: web.Request) -> str:
+    """Where a request comes from, behind the edge and whatever stands before it."""
+    return client_address(request.remote, request.headers.get("X-Forwarded-For"))
+
+
+def can_only_read(request: web.Request, route: Route[Handler], session: WebSession) -> bool:
+    """Whether a request gets a database that refuses to write.
+
+    It does where it is marked as a comparison's, and where it reads and brings nothing that is redeemed first.
+    """
+    if SHADOW_HEADER in request.headers:
+        return True
+    redeems = "_token=" in request.rel_url.raw_query_string or any(
+        isinstance(key, str) and key.startswith("pending_") for key in session.values
+    )
+    return request.method in READING and not route.writes and not redeems
 
 
 def request_id_of(given: str | None) -> str:
@@ -315,7 +372,7 @@ def success(request: web.Request, reply: Reply) -> web.Response:
         return web.Response(body=gzip.compress(body, 6, mtime=0), headers=headers)
     tag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers |= {"etag": tag, "cache-control": "max-age=0, private, must-revalidate", **reply.headers}
-    is_read = request.method in ("GET", "HEAD")
+    is_read = request.method in READING
     if is_read and tag in (request.headers.get("If-None-Match") or "").split(", "):
         del headers["content-type"]
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
@@ -327,6 +384,8 @@ def failure(request: web.Request, error: ServiceError) -> web.Response:
     if isinstance(error, NoRouteError) and not wants_json(request):
         page = f"<!DOCTYPE html><title>{error.status.phrase}</title><h1>{error.status.phrase}</h1>"
         return web.Response(status=error.status, text=page, content_type="text/html")
+    if isinstance(error, TooManyRequestsError):
+        return web.Response(status=error.status, text="Retry later\n", headers=error.headers)
     body = encode(error.body())
     if not error.from_controller:
         headers = {"content-type": _OUTER_JSON_TYPE, **error.headers}

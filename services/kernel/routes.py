@@ -27,6 +27,8 @@ class Route(Generic[Handler]):
     path: str
     name: str
     handler: Handler
+    writes: bool = False
+    """Whether it changes rows though its method is GET."""
 
 
 class Routes(Generic[Handler]):

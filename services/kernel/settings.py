@@ -102,6 +102,13 @@ class Settings:
     starts_at: datetime | None
     """Where the clock starts (`BANYAN_NOW`); None is now."""
     log_format: str
+    log_requests: bool
+    """Whether every request has a line in the log (`BANYAN_LOG_REQUESTS=off` leaves warnings and errors)."""
+    deadline: float
+    """Seconds that a request may take."""
+    rates: int
+    times: int
+    """What Rack::Attack's limits and periods are multiplied by."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -122,6 +129,11 @@ class Settings:
             spam=read.pattern("SPAM_REGEX", DEFAULT_SPAM),
             starts_at=read.moment("BANYAN_NOW"),
             log_format=read.choice("BANYAN_LOG", ("json", "console")),
+            log_requests=read.choice("BANYAN_LOG_REQUESTS", ("on", "off")) == "on",
+            deadline=float(read.integer("BANYAN_REQUEST_TIMEOUT", 30, least=1)),
+            # Rack::Attack's own names, spelt as they are.
+            rates=read.integer("RACK_ATTACK_RATE_MULTPLIER", 1, least=1),
+            times=read.integer("RACK_ATTACK_TIME_MULTPLIER", 1, least=1),
         )
         if read.problems:
             raise SettingsError(read.problems)

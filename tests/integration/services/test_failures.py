@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from banyan.embedded import ValkeyServer
 from contracts.corpus import Corpus
 from services.groups import store as groups
 from tests.factories import Factory
@@ -33,8 +34,12 @@ async def test_without_a_database_what_needs_none_is_answered(corpus: Corpus) ->
         assert msgspec.json.decode(answer.body) == {"status": 503, "error": "Service Unavailable"}
 
 
-async def test_with_a_database_it_is_ready(service: Service) -> None:
-    assert await service.json("/ready") == {"status": "ok", "database": "ok"}
+async def test_with_a_database_it_is_ready_whatever_redis_does(
+    service: Service, corpus: Corpus, database_url: str, valkey: ValkeyServer
+) -> None:
+    assert await service.json("/ready") == {"status": "ok", "database": "ok", "redis": "away"}
+    async with running_service(corpus, database_url, REDIS_URL=valkey.url()) as other:
+        assert (await other.json("/ready"))["redis"] == "ok"
 
 
 async def test_a_statement_that_takes_too_long_is_given_up(
