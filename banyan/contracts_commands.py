@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from banyan import contracts_replay, contracts_verify, report_commands
+from banyan import contracts_infer, contracts_replay, contracts_verify, report_commands
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     contracts.command("replay")(contracts_replay.replay)
     contracts.command("verify-writes")(contracts_verify.verify_writes)
     report_commands.register(contracts)
+    contracts_infer.register(contracts)
     app.add_typer(contracts, name="contracts")
 
 
