@@ -21,7 +21,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from contracts.corpus import JOB, Cookie, Response, TableEffect, Write, WriteStep
-from contracts.notation import render
+from contracts.notation import marker_of, render
 from contracts.playback.http1 import RequestReader
 
 Spoil = Callable[[Write], Write]
@@ -43,14 +43,7 @@ class StandIn:
         late: float = 0.0,
     ) -> None:
         """`hooks` is the base URL of the listener. With `late`, effects come so many seconds after the answer."""
-        self._steps = iter(
-            [
-                (case, number)
-                for case in cases
-                for number in range(len(case.steps))
-                if case.steps[number].request.method != JOB
-            ]
-        )
+        self._steps = iter([(case, number) for case in cases for number in range(len(case.steps))])
         self._database = database
         self._redis_url = redis
         self._smtp_port = smtp_port
@@ -137,14 +130,14 @@ class StandIn:
             await self._sql(
                 f'DELETE FROM "{table}" USING one WHERE "{table}".id = one.id', table, {"id": row["id"]}
             )
-        for row in effect.insert:
-            columns = ", ".join(f'"{name}"' for name in row)
-            await self._sql(f'INSERT INTO "{table}" ({columns}) SELECT {columns} FROM one', table, row)
         for update in effect.update:
             new = {name: became for name, (_, became) in update.set.items()}
             columns = ", ".join(f'"{name}" = one."{name}"' for name in new)
             where = " AND ".join(f'"{table}"."{name}" = one."{name}"' for name in update.key)
             await self._sql(f'UPDATE "{table}" SET {columns} FROM one WHERE {where}', table, new | update.key)
+        for row in effect.insert:
+            columns = ", ".join(f'"{name}"' for name in row)
+            await self._sql(f'INSERT INTO "{table}" ({columns}) SELECT {columns} FROM one', table, row)
 
     async def _sql(self, statement: str, table: str, row: dict[str, Any]) -> None:
         plain = {
@@ -164,9 +157,21 @@ class StandIn:
                 client.sendmail(headers["x-envelope-from"][0], headers["x-envelope-to"], mail_of(mail))
 
 
+def can_be_done(case: Write, stored: Mapping[str, bytes]) -> bool:
+    """Whether the corpus holds the files that the case carries and answers with."""
+    digests = {file.sha256 for step in case.steps for file in step.request.files.values()}
+    for step in case.steps:
+        body = step.response.parsed_body()
+        if marker_of(body) == "$binary":
+            digests.add(body["$binary"]["sha256"])
+    return digests <= stored.keys()
+
+
 def answer_of(step: WriteStep, stored: Mapping[str, bytes]) -> bytes:
-    """The recorded answer, as bytes."""
+    """The recorded answer, as bytes; one that says yes for the work of a clock."""
     response: Response = step.response
+    if step.request.method == JOB:
+        return b"HTTP/1.1 204 Done\r\n\r\n"
     body = render(response.parsed_body(), stored)
     lines = [f"HTTP/1.1 {response.status} Recorded"]
     lines += [f"{name}: {value}" for name, value in response.plain_headers.items()]

@@ -7,6 +7,7 @@ import asyncio
 import json
 import re
 import secrets
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
@@ -40,27 +41,33 @@ class Published:
 
     async def __aenter__(self) -> Self:
         """Connect. Raises `RedisFailedError`."""
-        try:
-            self._clients = [Redis.from_url(url, decode_responses=True) for url in self._urls]
-            sizes = [await client.dbsize() for client in self._clients]
-            if max(sizes) > MOST_KEYS and not self._overwrite:
-                raise RedisFailedError(
-                    f"it holds {max(sizes)} keys, which would all be deleted; name a Redis of its own,"
-                    " or say --yes-overwrite"
-                )
-            self._listening = self._clients[0].pubsub()
-            await self._listening.psubscribe("*")
-        except (RedisError, OSError, ValueError) as error:
-            raise RedisFailedError(f"no connection to Redis: {error}") from error
+        async with AsyncExitStack() as stack:
+            try:
+                self._clients = [Redis.from_url(url, decode_responses=True) for url in self._urls]
+                for client in self._clients:
+                    stack.push_async_callback(client.aclose)
+                await self._require_nobodys()
+                self._listening = self._clients[0].pubsub()
+                stack.push_async_callback(self._listening.aclose)
+                await self._listening.psubscribe("*")
+            except (RedisError, OSError, ValueError) as error:
+                raise RedisFailedError(f"no connection to Redis: {error}") from error
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Disconnect."""
-        await self._listening.aclose()  # type: ignore[no-untyped-call] # redis leaves it untyped
-        for client in self._clients:
-            await client.aclose()
+        await self._stack.aclose()
+
+    async def _require_nobodys(self) -> None:
+        most = max([await client.dbsize() for client in self._clients])
+        if most > MOST_KEYS and not self._overwrite:
+            raise RedisFailedError(
+                f"it holds {most} keys, which would all be deleted; name a Redis of its own, or say"
+                " --yes-overwrite"
+            )
 
     async def clear(self) -> None:
         """Delete every key and forget what was published until now."""
