@@ -3,14 +3,25 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, async_playwright
 
 from tests.browser.chromium import program
 
 HERE = Path(__file__).parent
 _LEFT_OUT = "the tests in tests/browser were left out: no Chromium here (apt-get install chromium)"
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """The machine's Chromium, without a window."""
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=program(), args=["--no-sandbox"])
+        yield started
+        await started.close()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -4,26 +4,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, Page
 
 from contracts.report import Format, judge, render
 from proxy.experiment.evidence import Approval, Evidence, Loss
 from proxy.experiment.noise import Noise
 from proxy.experiment.outcome import Comparison, Kind, Outcome, Severity, Why
 from proxy.experiment.tally import Tally
-from tests.browser.chromium import Page, chromium
 from tests.evidence import MATCH, NOON, a_finding, a_pair, mismatch
 
 XSS = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
-
-
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    async with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -60,66 +53,91 @@ def report(tmp_path: Path) -> Path:
     return file
 
 
-async def test_hostile_values_stay_text(page: Page, report: Path) -> None:
-    await page.open(report)
-    await page.run("document.querySelectorAll('details').forEach(one => one.open = true)")
-    assert await page.run("document.images.length") == 0
-    assert XSS in await page.run("document.title")
-    assert await page.run("document.querySelector('h1').textContent") == XSS
-    assert page.complaints == []
+async def shown(
+    browser: Browser,
+    file: Path,
+    *,
+    width: int = 1280,
+    dark: bool = False,
+    scripts: bool = True,
+    complaints: list[str] | None = None,
+) -> Page:
+    """The report as somebody sees it; what the console complains of goes to `complaints`."""
+    page = await browser.new_page(
+        viewport={"width": width, "height": 1000},
+        color_scheme="dark" if dark else "light",
+        java_script_enabled=scripts,
+    )
+    if complaints is not None:
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(file.as_uri())
+    return page
 
 
-async def test_everything_is_reached_by_keyboard(page: Page, report: Path) -> None:
-    await page.open(report)
-    await page.press("Tab")
-    assert await page.run("document.activeElement.textContent") == "Skip to the endpoints"
-    await page.press("/")
-    assert await page.run("document.activeElement.id") == "narrow"
-    await page.write("discussions")
+async def test_hostile_values_stay_text(browser: Browser, report: Path) -> None:
+    complaints: list[str] = []
+    page = await shown(browser, report, complaints=complaints)
+    await page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert await page.evaluate("document.images.length") == 0
+    assert XSS in await page.evaluate("document.title")
+    assert await page.evaluate("document.querySelector('h1').textContent") == XSS
+    assert complaints == []
+
+
+async def test_everything_is_reached_by_keyboard(browser: Browser, report: Path) -> None:
+    page = await shown(browser, report)
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.textContent") == "Skip to the endpoints"
+    await page.keyboard.press("/")
+    assert await page.evaluate("document.activeElement.id") == "narrow"
+    await page.keyboard.type("discussions")
     visible = """
         [...document.querySelectorAll('.route')].filter(one => one.offsetParent)
             .map(one => one.querySelector('.name').textContent)
     """
-    assert await page.run(visible) == ["discussions#show"]
-    assert await page.run("document.querySelector('output').textContent") == "1 of 4 endpoints"
-    await page.press("Tab")
-    assert await page.run("document.activeElement.querySelector('.name').textContent") == "discussions#show"
-    before = await page.run("document.activeElement.parentElement.open")
-    await page.press("Enter")
-    assert await page.run("document.activeElement.parentElement.open") is not before
-    await page.press("/")
-    await page.press("Escape")
-    assert len(await page.run(visible)) == 4
+    assert await page.evaluate(visible) == ["discussions#show"]
+    assert await page.evaluate("document.querySelector('output').textContent") == "1 of 4 endpoints"
+    await page.keyboard.press("Tab")
+    assert (
+        await page.evaluate("document.activeElement.querySelector('.name').textContent") == "discussions#show"
+    )
+    before = await page.evaluate("document.activeElement.parentElement.open")
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.parentElement.open") is not before
+    await page.keyboard.press("/")
+    await page.keyboard.press("Escape")
+    assert len(await page.evaluate(visible)) == 4
 
 
-async def test_what_has_focus_is_seen(page: Page, report: Path) -> None:
-    await page.open(report)
+async def test_what_has_focus_is_seen(browser: Browser, report: Path) -> None:
+    page = await shown(browser, report)
     for _ in range(4):
-        await page.press("Tab")
-        assert await page.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        await page.keyboard.press("Tab")
+        assert await page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [360, 1280])
 async def test_text_is_readable_and_nothing_sticks_out(
-    page: Page, report: Path, dark: bool, width: int
+    browser: Browser, report: Path, dark: bool, width: int
 ) -> None:
-    await page.open(report, width=width, dark=dark)
-    await page.run("document.querySelectorAll('details').forEach(one => one.open = true)")
-    assert await page.run("document.documentElement.scrollWidth <= innerWidth")
-    weak = await page.run(CONTRAST)
+    page = await shown(browser, report, width=width, dark=dark)
+    await page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    weak = await page.evaluate(CONTRAST)
     assert weak == []
 
 
-async def test_it_says_what_it_is_to_those_who_do_not_see_it(page: Page, report: Path) -> None:
-    await page.open(report)
+async def test_it_says_what_it_is_to_those_who_do_not_see_it(browser: Browser, report: Path) -> None:
+    page = await shown(browser, report)
     for landmark in ("header", "main", "footer", "form[role=search]", "html[lang=en]"):
-        assert await page.run(f"document.querySelectorAll('{landmark}').length") == 1, landmark
-    assert await page.run("[...document.querySelectorAll('th')].every(one => one.scope)")
+        assert await page.evaluate(f"document.querySelectorAll('{landmark}').length") == 1, landmark
+    assert await page.evaluate("[...document.querySelectorAll('th')].every(one => one.scope)")
     named = "[...document.querySelectorAll('section')].map(one => one.getAttribute('aria-labelledby'))"
-    assert await page.run(f"{named}.every(id => document.getElementById(id))")
-    assert await page.run("document.querySelector('input').labels.length") == 1
-    text = await page.run("document.body.innerText")
+    assert await page.evaluate(f"{named}.every(id => document.getElementById(id))")
+    assert await page.evaluate("document.querySelector('input').labels.length") == 1
+    text = await page.evaluate("document.body.innerText")
     # Outcomes, severities and the verdict are told in words, not by colour alone.
     for words in (
         "3 open findings (ERR)",
@@ -132,12 +150,10 @@ async def test_it_says_what_it_is_to_those_who_do_not_see_it(page: Page, report:
         assert words in text, words
 
 
-async def test_it_is_read_without_scripts(page: Page, report: Path) -> None:
-    await page.call("Emulation.setScriptExecutionDisabled", value=True)
-    await page.open(report)
-    await page.call("Emulation.setScriptExecutionDisabled", value=False)
-    assert await page.run("document.querySelector('.find').hidden")
-    assert await page.run("[...document.querySelectorAll('.route')].every(one => !one.hidden)")
+async def test_it_is_read_without_scripts(browser: Browser, report: Path) -> None:
+    page = await shown(browser, report, scripts=False)
+    assert await page.evaluate("document.querySelector('.find').hidden")
+    assert await page.evaluate("[...document.querySelectorAll('.route')].every(one => !one.hidden)")
 
 
 def test_nothing_is_loaded_from_elsewhere(report: Path) -> None:
