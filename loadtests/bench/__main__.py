@@ -22,6 +22,7 @@ from loadtests.bench.cases import Setting, all_cases
 from loadtests.bench.processes import OTHER_CORE, SUBJECT_CORE, on_core
 from loadtests.bench.report import Report, as_markdown, as_text
 from loadtests.bench.run import Run
+from loadtests.bench.shadow import compared_cases
 
 _BUSY = 0.3
 
@@ -54,7 +55,8 @@ def arguments(words: list[str]) -> argparse.Namespace:
     asked.idle = asked.idle or idle
     if not 0 < asked.seconds <= 3600:
         parser.error("--seconds is between 0 and 3600")
-    names = [case.name for case in all_cases(Setting(asked.seconds, asked.idle, None, Path()))]
+    setting = Setting(asked.seconds, asked.idle, None, Path())
+    names = [case.name for case in [*all_cases(setting), *compared_cases(setting)]]
     for text in asked.cases or ():
         if not any(text in name for name in names):
             parser.error(f"--cases {text!r} is in no case's name; they are: {'; '.join(names)}")
@@ -110,7 +112,7 @@ def measure(asked: argparse.Namespace, folder: Path) -> Report:
     setting = Setting(asked.seconds, asked.idle, client, folder)
     cases = [
         case
-        for case in all_cases(setting)
+        for case in [*all_cases(setting), *compared_cases(setting)]
         if not asked.cases or any(part in case.name for part in asked.cases)
     ]
     run = Run(recipes, asked.rounds, nginx)

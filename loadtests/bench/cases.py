@@ -6,7 +6,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,10 +15,10 @@ from random import Random
 from typing import ClassVar, Final
 
 from loadtests.bench import generator, transfer, tunnel, workload, wrk
-from loadtests.bench.compare import Figures
+from loadtests.bench.compare import REFERENCE, Figures
 from loadtests.bench.processes import cpu_seconds, rss_bytes
 from loadtests.bench.stats import percentile
-from loadtests.bench.subjects import EdgeSubject, Subject
+from loadtests.bench.subjects import EdgeSubject, Recipe, Subject
 
 _CHECKED_REQUESTS: Final = 200
 _SETTLE_SECONDS: Final = 2.5  # the edge sweeps once a second
@@ -57,6 +57,10 @@ class Case:
     fresh: ClassVar[bool] = False
     with_direct: ClassVar[bool] = False
     only_edge: ClassVar[bool] = False
+    reference: ClassVar[str] = REFERENCE
+    """The subject that the others' ratios are to."""
+    own_recipes: ClassVar[Mapping[str, Recipe] | None] = None
+    """Where a case is about subjects of its own."""
 
     def __init__(self, name: str, setting: Setting) -> None:
         self.name = name
@@ -179,16 +183,17 @@ class OneConnection(Latency):
 class OpenLoop(Latency):
     """Requests at moments drawn beforehand, at a moderate rate that is the same for all."""
 
-    def __init__(self, name: str, setting: Setting, per_second: float) -> None:
+    def __init__(self, name: str, setting: Setting, per_second: float, size: str = "2k") -> None:
         super().__init__(name, setting)
         self._per_second = per_second
+        self._size = size
 
     def measure(self, subject: Subject, number: int) -> Figures:
         before = cpu_seconds(subject.pids)
         latencies = generator.open_loop(
             subject.port,
-            workload.body("2k"),
-            self.upcoming(subject),
+            workload.body(self._size),
+            self.upcoming(subject, self._size),
             connections=32,
             per_second=self._per_second,
             seconds=self.setting.seconds,

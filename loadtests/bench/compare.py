@@ -24,13 +24,27 @@ Round = Mapping[str, Figures]
 """Subject → its figures in one round."""
 
 
-def compared(shown: Round) -> dict[str, Figures]:
-    """The round with the figures that come of comparing; nothing is compared with what is missing."""
-    reference = shown.get(REFERENCE, {})
+def compared(shown: Round, to: str = REFERENCE) -> dict[str, Figures]:
+    """The round with the figures that come of comparing with the subject `to`; nothing is compared with what is
+    missing."""
+    reference = shown.get(to, {})
     direct = shown.get(DIRECT, {})
-    return {
+    found = {
         name: {**figures, **_ratios(figures, reference), **_added(name, figures, direct, reference)}
         for name, figures in shown.items()
+    }
+    if to != REFERENCE:
+        for figures in found.values():
+            figures.update(_latency_ratios(figures, reference))
+    return found
+
+
+def _latency_ratios(figures: Figures, reference: Figures) -> Figures:
+    """Of the same program in two conditions; between programs differences say more."""
+    return {
+        f"{which}_ratio": figures[f"{which}_us"] / to
+        for which in _PERCENTILES
+        if f"{which}_us" in figures and (to := reference.get(f"{which}_us"))
     }
 
 
@@ -59,11 +73,11 @@ def _added(name: str, figures: Figures, direct: Figures, reference: Figures) -> 
     return found
 
 
-def rows(case: str, rounds: Iterable[Round]) -> list[Row]:
+def rows(case: str, rounds: Iterable[Round], reference: str = REFERENCE) -> list[Row]:
     """One row for each subject and figure, in the order in which they first appeared."""
     series: dict[tuple[str, str], list[float]] = defaultdict(list)
     for shown in rounds:
-        for subject, figures in compared(shown).items():
+        for subject, figures in compared(shown, reference).items():
             for metric, value in figures.items():
                 series[subject, metric].append(value)
     return [Row(case, subject, metric, *spread(values)) for (subject, metric), values in series.items()]

@@ -48,11 +48,17 @@ _COLUMNS: Final = (
     _Column("CPU µs/request", ("cpu_us_per_request",), "{:.1f}"),
     _Column("CPU µs/message", ("cpu_us_per_message",), "{:.1f}"),
     _Column("CPU ms", ("cpu_ms",), "{:.0f}"),
+    _Column("comparing process µs/request", ("mirror_cpu_us",), "{:.0f}"),
+    _Column("handed over", ("lifted_share",), "{:.2f}"),
+    _Column("outcomes", ("compared_share",), "{:.2f}"),
+    _Column("dropped", ("dropped_share",), "{:.2f}"),
     _Column("core busy", ("core_busy",), "{:.2f}"),
     _Column("p50 µs", ("p50_us",), "{:.0f}"),
+    _Column("p50 ratio", ("p50_ratio",), "{:.2f}"),
     _Column("added p50 µs", ("added_p50_us",), "{:.0f}"),
     _Column("p50 − nginx µs", ("added_p50_over_nginx_us",), "{:+.0f}"),
     _Column("p99 µs", ("p99_us",), "{:.0f}"),
+    _Column("p99 ratio", ("p99_ratio",), "{:.2f}"),
     _Column("added p99 µs", ("added_p99_us",), "{:.0f}"),
     _Column("p99 − nginx µs", ("added_p99_over_nginx_us",), "{:+.0f}"),
     _Column("longest µs", ("max_us",), "{:.0f}"),
@@ -74,8 +80,10 @@ def _table(rows: list[Row]) -> list[list[str]]:
     by_place = {(row.subject, row.metric): row for row in rows}
     present = {row.metric for row in rows}
     columns = [column for column in _COLUMNS if present.intersection(column.metrics)]
-    lines = [["", *(column.title for column in columns)]]
-    for subject in dict.fromkeys(row.subject for row in rows):
+    subjects = list(dict.fromkeys(row.subject for row in rows))
+    to = "nginx" if "nginx" in subjects else "the first"
+    lines = [["", *(column.title.replace("nginx", to) for column in columns)]]
+    for subject in subjects:
         cells = [
             next(
                 (

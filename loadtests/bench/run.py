@@ -38,7 +38,7 @@ class Run:
 
     def case(self, case: Case) -> list[Row]:
         """All rounds of one case."""
-        recipes = {
+        recipes = dict(case.own_recipes or {}) or {
             name: recipe for name, recipe in self.recipes.items() if not case.only_edge or "edge" in name
         }
         if not recipes:
@@ -69,7 +69,7 @@ class Run:
                 )
             for subject in subjects.values():
                 self.errors += [f"{case.name}, {subject.name}: {problem}" for problem in subject.problems()]
-        return rows(case.name, shown)
+        return rows(case.name, shown, case.reference)
 
     def _measure(
         self,

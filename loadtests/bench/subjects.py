@@ -64,6 +64,7 @@ class EdgeSubject(Subject):
     ) -> None:
         super().__init__(name, port, child, pids)
         self.routing = routing
+        self.parent = child.pid
         self.admin_url = f"http://127.0.0.1:{admin}"
 
     def longest_install_ms(self) -> float:
@@ -153,31 +154,37 @@ def _edge(name: str) -> Recipe:
     pure = name == "edge-pure"
 
     def start(folder: Path, origin: Ports) -> Subject:
-        routing = workload.write_routing(folder)
-        port, admin = free_port(), free_port()
-        command = [
-            *(sys.executable, "-m", "banyan.cli", "edge", "--config", str(routing), "--workers", "1"),
-            *("--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin}"),
-            *("--access-log", str(folder / "access.log"), "--drain-seconds", "1"),
-        ]
-        environment = {
-            "LEGACY_URL": f"http://127.0.0.1:{origin.legacy}",
-            "PYTHON_URL": f"http://127.0.0.1:{origin.python}",
-            "SECRET_KEY_BASE": workload.SECRET,
-            "BANYAN_PURE": "1" if pure else "",
-        }
-        child = _started(Child(command, folder, core=SUBJECT_CORE, environment=environment), admin)
-        try:
-            pids = _workers(child, admin)
-            for pid in pids:
-                if runs_compiled(Path(f"/proc/{pid}/maps").read_text()) == pure:
-                    raise StartError(f"{name} runs {'with' if pure else 'without'} compiled parts")
-        except StartError:
-            child.stop()
-            raise
-        return EdgeSubject(name, port, child, pids, admin, routing)
+        return start_edge(name, folder, origin, workload.write_routing(folder), pure=pure)
 
     return start
+
+
+def start_edge(
+    name: str, folder: Path, origin: Ports, routing: Path, *, pure: bool | None = False
+) -> EdgeSubject:
+    """An edge with one worker. `pure`: without compiled parts; None: as they are there."""
+    port, admin = free_port(), free_port()
+    command = [
+        *(sys.executable, "-m", "banyan.cli", "edge", "--config", str(routing), "--workers", "1"),
+        *("--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin}"),
+        *("--access-log", str(folder / "access.log"), "--drain-seconds", "1"),
+    ]
+    environment = {
+        "LEGACY_URL": f"http://127.0.0.1:{origin.legacy}",
+        "PYTHON_URL": f"http://127.0.0.1:{origin.python}",
+        "SECRET_KEY_BASE": workload.SECRET,
+        "BANYAN_PURE": "1" if pure else "",
+    }
+    child = _started(Child(command, folder, core=SUBJECT_CORE, environment=environment), admin)
+    try:
+        pids = _workers(child, admin)
+        for pid in pids:
+            if pure is not None and runs_compiled(Path(f"/proc/{pid}/maps").read_text()) == pure:
+                raise StartError(f"{name} runs {'with' if pure else 'without'} compiled parts")
+    except StartError:
+        child.stop()
+        raise
+    return EdgeSubject(name, port, child, pids, admin, routing)
 
 
 def _workers(child: Child, admin: int) -> list[int]:

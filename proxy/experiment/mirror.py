@@ -167,10 +167,11 @@ class Mirror:
 
     def _write_began(self, worker: int, message: WriteBegan) -> None:
         table = self._tables.get(message.generation)
-        if table is None or message.route >= len(table.routes):
+        if table is None:
             self._races.lost(message.at, message.at)
             return
-        route = table.routes[message.route]
+        known = message.route < len(table.routes)
+        route = table.routes[message.route] if known else table.unmatched
         _, _, query = message.target.partition(b"?")
         subject = subject_of(table, self._reader, {b"cookie": message.cookies}, query)
         touch = Touch(domain_of(route), records_of(route, message.target), subject)

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A worker's way to the process that compares: a unix socket that is never waited for.
 
-What is sent is written in the loop's next round, after the answers to users. What does not fit within `limit` bytes
+What is sent is written a moment later, together, after the answers to users. What does not fit within `limit` bytes
 is refused; what was under way when the other end went away is lost; both are told to whoever sends.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 _AGAIN_SECONDS: Final = 0.5
+_TOGETHER_SECONDS: Final = 0.005  # fewer writes, and fewer times that the other process wakes
+_SOCKET_BYTES: Final = 1024 * 1024  # beside `limit`: what the kernel holds
 _MORE_FOR_URGENT: Final = 1024 * 1024
 _HIGH_WATER: Final = 1024 * 1024 * 1024  # nobody waits for the transport: its own marks mean nothing
 
@@ -54,7 +57,7 @@ class Outlet(asyncio.Protocol):
         self._messages += 1
         if not self._flushing:
             self._flushing = True
-            self._loop.call_soon(self._flush)
+            self._loop.call_later(_TOGETHER_SECONDS, self._flush)
         return True
 
     def _flush(self) -> None:
@@ -87,6 +90,8 @@ class Outlet(asyncio.Protocol):
         """asyncio: there is somebody to tell."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(_HIGH_WATER)
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the process ended. What it had not read is lost, and so is what follows a half sent frame."""

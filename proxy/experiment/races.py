@@ -23,6 +23,9 @@ from proxy.routing.table import Route
 BEFORE: Final = 2.0
 """Seconds for which a write is felt: what it sets off (jobs, counters) may come a little later."""
 
+ANYTHING: Final = frozenset({"*"})
+"""The domain of what is not known."""
+
 _MOST_WRITES: Final = 50_000
 _QUERY_NAMES: Final = re.compile(r"(?:^|[&;])[^=&;]*(?:ids?|keys?)(?:\[\]|%5B%5D)?=([^&;]*)", re.IGNORECASE)
 _WORDS: Final = re.compile(r"[0-9A-Za-z_-]+")
@@ -30,7 +33,11 @@ _LITERALS: Final = re.compile(r"/([^/():*]+)")
 
 
 def domain_of(route: Route) -> frozenset[str]:
-    """What a route reads or writes: its resource, its group, its bundle. Two routes meet where they share one."""
+    """What a route reads or writes: its resource, its group, its bundle. Two routes meet where they share one.
+
+    What no route matches may be about anything."""
+    if not route.pattern:
+        return ANYTHING
     resource = route.name.rpartition("/")[2].partition("#")[0]
     names = {f"resource:{resource}"}
     if route.group is not None:
@@ -59,7 +66,7 @@ class Touch(msgspec.Struct, frozen=True):
 
     def is_met_by(self, write: Touch) -> bool:
         """Whether `write` may change what this one reads."""
-        if self.domain.isdisjoint(write.domain):
+        if self.domain.isdisjoint(write.domain) and write.domain is not ANYTHING:
             return False
         same_user = bool(write.subject) and write.subject == self.subject
         return same_user or not write.records or not self.records.isdisjoint(write.records)

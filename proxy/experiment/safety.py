@@ -41,8 +41,10 @@ def other_side(table: Table, route: Route, method: bytes, served: int) -> int | 
 
 
 def is_write(route: Route, method: bytes) -> bool:
-    """Whether a request may change what others read."""
-    return (method not in METHODS and method != b"OPTIONS") or route.repeat is Repeat.UNSAFE
+    """Whether a request may change what others read. What no route matches is judged by its method alone."""
+    if method in METHODS or method == b"OPTIONS":
+        return route.repeat is Repeat.UNSAFE and bool(route.pattern)
+    return True
 
 
 def is_kept(group: Group, reader: SubjectReader, query: bytes, headers: Mapping[bytes, bytes]) -> bool:

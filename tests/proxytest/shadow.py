@@ -97,5 +97,6 @@ async def shadowing_edge(
     """Run it. Each entry of `groups` is a line of the mapping."""
     config = folder / "routing.yaml"
     config.write_text(routing(legacy, python, groups, more, backend=backend))
-    async with edge_process(config, environ=environ) as edge:
+    log = str(folder / "access.log")
+    async with edge_process(config, "--access-log", log, environ=environ) as edge:
         yield Shadowing(edge, config)

@@ -168,6 +168,6 @@ async def test_secrets_are_in_no_log_metric_or_evidence(tmp_path: Path) -> None:
             )
             assert await edge.until_compared(1) == {"mismatch": 1}
             shown = str(await edge.comparisons()) + await edge.metrics()
-        shown += "".join(edge.edge.errors)
+        shown += "".join(edge.edge.errors) + (tmp_path / "access.log").read_text()
         assert [secret for secret in [*planted, "bob@secret.example"] if secret in shown] == []
         assert "/body/n" in shown

@@ -56,3 +56,12 @@ def test_a_round_in_which_a_subject_failed_counts_for_the_others() -> None:
         ("node", "cpu_ms"): 2,
         ("node", "cpu_ratio"): 1,
     }
+
+
+def test_one_program_in_two_conditions_is_compared_with_itself() -> None:
+    shown = {
+        "off": {"p50_us": 100.0, "cpu_us_per_request": 10.0},
+        "on": {"p50_us": 110.0, "cpu_us_per_request": 12.0},
+    }
+    found = compared(shown, "off")["on"]
+    assert (found["p50_ratio"], found["cpu_ratio"]) == (1.1, 1.2)

@@ -62,6 +62,14 @@ def test_by_domain_and_user_or_record(write: Touch, raced: bool) -> None:
     assert known.raced(touch("a", "7", b"user:1"), since=10.5, until=11.0) is raced
 
 
+def test_what_no_route_matches_may_be_about_anything() -> None:
+    known = races()
+    unmatched = Touch(domain_of(route("unmatched", "")), frozenset({"x"}), b"user:1")
+    known.began((1, 1), 10.0, unmatched)
+    assert known.raced(touch("a", "7", b"user:1"), since=10.5, until=11.0)
+    assert not known.raced(touch("a", "7", b"user:2"), since=10.5, until=11.0)
+
+
 def test_strangers_are_not_one_user() -> None:
     known = races()
     known.began((1, 1), 10.0, touch("a", "8", b""))

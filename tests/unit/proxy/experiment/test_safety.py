@@ -97,6 +97,8 @@ def test_a_read_that_may_not_be_repeated_counts_as_a_write(tmp_path: Path) -> No
         if (route := running.match(method.encode(), path.encode())) and is_write(route, method.encode())
     }
     assert writes == {("GET", "/unsafe"), ("POST", "/things")}
+    assert not is_write(running.unmatched, b"GET")
+    assert is_write(running.unmatched, b"POST")
 
 
 def test_what_keeps_a_visitor_on_the_old_side_keeps_them_from_being_compared(tmp_path: Path) -> None:
