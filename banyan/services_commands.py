@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Commands of the Python services: services, services jobs."""
+"""Commands of the Python services: services, services jobs, services config."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     family = typer.Typer(invoke_without_command=True)
     family.callback()(services)
     family.command()(jobs)
+    family.command()(config)
     app.add_typer(family, name="services")
 
 
@@ -120,3 +121,32 @@ def jobs(
         raise SystemExit(2) from error
     except StartError as error:
         fail(str(error))
+
+
+def config(
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Processes, to count connections for.")
+    ] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Show the settings that the environment comes to, without what is secret; or everything that is wrong with it.
+
+    Exit codes: 0 shown, 2 settings can't be used.
+    """
+    from banyan.output import print_json
+    from services.kernel.redacted import shown
+    from services.kernel.settings import Settings, SettingsError
+
+    try:
+        values = shown(Settings.from_environment(os.environ), workers)
+    except SettingsError as error:
+        for problem in error.problems:
+            typer.echo(f"banyan: {problem}", err=True)
+        raise SystemExit(2) from error
+    if as_json:
+        print_json(values)
+        return
+    for name, value in values.items():
+        for inner, part in value.items() if isinstance(value, dict) else (("", value),):
+            label = f"{name}.{inner}" if inner else name
+            typer.echo(f"{label:<32} {'-' if part is None else part}")

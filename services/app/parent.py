@@ -20,8 +20,9 @@ import msgspec
 import uvloop
 from aiohttp import web
 
+from services.app.application import ROUTES
 from services.app.worker import DRAIN_SECONDS, Report
-from services.kernel import log
+from services.kernel import log, openapi
 from services.kernel.metrics import exposition, total
 from services.kernel.settings import Settings
 
@@ -142,7 +143,7 @@ async def _end(worker: Worker) -> None:
 
 
 def admin(parent: Parent) -> web.Application:
-    """Health, readiness and metrics of all workers together."""
+    """Health, readiness and metrics of all workers together; what is served, as OpenAPI."""
 
     async def health(_request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -161,8 +162,12 @@ def admin(parent: Parent) -> web.Application:
         text = exposition(total(report.samples for report in reports.values() if report is not None))
         return web.Response(text=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
+    async def described(_request: web.Request) -> web.Response:
+        return web.json_response(openapi.document(ROUTES))
+
     app = web.Application()
     app.router.add_get("/health", health)
+    app.router.add_get("/openapi.json", described)
     app.router.add_get("/ready", ready)
     app.router.add_get("/metrics", metrics)
     return app

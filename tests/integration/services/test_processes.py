@@ -80,6 +80,8 @@ async def test_requests_are_counted_over_all_workers(processes: Processes) -> No
     assert (await processes.get(f"{processes.url}/ready"))[0] == 200
     assert len(await processes.pids()) == 2
     assert (await processes.get(f"{processes.admin}/health"))[0] == 200
+    _, described = await processes.get(f"{processes.admin}/openapi.json")
+    assert "/api/v1/boot/version" in msgspec.json.decode(described)["paths"]
     _, metrics = await processes.get(f"{processes.admin}/metrics")
     lines = metrics.decode().splitlines()
     assert 'banyan_services_requests_total{route="boot#version",status="200"} 20' in [
