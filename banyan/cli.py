@@ -19,6 +19,7 @@ from banyan import (
     edge_commands,
     jobs_commands,
     playback_commands,
+    rollout_commands,
     services_commands,
     sql_commands,
 )
@@ -40,6 +41,7 @@ for family in (
     sql_commands,
     database_commands,
     contracts_commands,
+    rollout_commands,
 ):
     family.register(app)
 

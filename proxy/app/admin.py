@@ -18,6 +18,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from proxy.app.rollout_api import rollout_routes
 from proxy.routing.explain import Question, explain
 from proxy.telemetry.metrics import render
 
@@ -57,6 +58,7 @@ def admin_application(parent: Parent, environ: Mapping[str, str] = os.environ) -
             web.get("/explain", admin.explain_one),
             web.post("/explain", admin.explain_many),
             web.post("/reload", admin.reload),
+            *rollout_routes(parent.rolling.controller, _json),
         ]
     )
     return application
@@ -173,7 +175,9 @@ class _Admin:
         return _json([self._explain(question) for question in questions])
 
     def _explain(self, question: Question) -> Any:
-        return explain(self._parent.table, question, self._parent.reader, self._parent.available())
+        parent = self._parent
+        told = explain(parent.table, question, parent.reader, parent.available())
+        return {**msgspec.structs.asdict(told), "phase": parent.rolling.phase_of(told.group)}
 
     async def reload(self, _request: web.Request) -> web.Response:
         """Read the configuration again."""

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from proxy.routing.table import Share
 from proxy.telemetry.metrics import Snapshot
 
 _LENGTH: Final = struct.Struct("!I")
@@ -34,6 +35,12 @@ class Health(msgspec.Struct, tag="health", frozen=True):
     """Down: which addresses answer, backend by backend."""
 
     up: dict[str, list[bool]]
+
+
+class Shares(msgspec.Struct, tag="shares", frozen=True):
+    """Down: the shares in effect where a rollout decides them, by group; all others are the table's own."""
+
+    shares: dict[str, Share]
 
 
 class Count(msgspec.Struct, tag="count", frozen=True):
@@ -77,7 +84,7 @@ class Shown(msgspec.Struct, tag="shown", frozen=True):
     evidence: bytes
 
 
-Down = Install | Certify | Health | Count | Drain | Reopen | Show
+Down = Install | Certify | Health | Shares | Count | Drain | Reopen | Show
 Up = Ready | Installed | Counted | Shown
 
 

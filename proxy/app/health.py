@@ -48,6 +48,7 @@ class HealthMonitor:
 
     def __init__(self, changed: Callable[[dict[str, list[bool]]], None]) -> None:
         self._changed = changed
+        self._builds: dict[tuple[str, Address], str] = {}
         self._states: dict[str, list[AddressHealth]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._table: Table | None = None
@@ -73,11 +74,20 @@ class HealthMonitor:
                     self._tasks.append(asyncio.create_task(check))
         self._table = table
         self._states = states
+        living = {(backend.name, address) for backend in table.backends for address in backend.addresses}
+        self._builds = {key: build for key, build in self._builds.items() if key in living}
         self._changed(self.up())
 
     def up(self) -> dict[str, list[bool]]:
         """Backend → whether each of its addresses is up."""
         return {name: [state.up for state in states] for name, states in self._states.items()}
+
+    def build_of(self, backend: str) -> str:
+        """Which build of a backend runs, as its health checks say (X-Banyan-Build); several while one is deployed, ""
+        where it does not say."""
+        return "+".join(
+            sorted({build for (name, _), build in self._builds.items() if name == backend and build})
+        )
 
     async def close(self) -> None:
         """Stop checking."""
@@ -87,7 +97,10 @@ class HealthMonitor:
 
     async def _check(self, backend: Backend, address: Address, state: AddressHealth, path: str) -> None:
         while True:
-            good = await _answers(address, path, backend.health.timeout)
+            build = await _answers(address, path, backend.health.timeout)
+            good = build is not None
+            if build is not None:
+                self._builds[backend.name, address] = build
             if state.checked(good):
                 log.warning(
                     "backend is up" if good else "backend is down",
@@ -98,8 +111,8 @@ class HealthMonitor:
             await asyncio.sleep(backend.health.interval)
 
 
-async def _answers(address: Address, path: str, seconds: float) -> bool:
-    """Whether GET `path` is answered with 2xx or 3xx in time."""
+async def _answers(address: Address, path: str, seconds: float) -> str | None:
+    """What GET `path` says of the build, where it is answered with 2xx or 3xx in time; else None."""
     try:
         async with (
             asyncio.timeout(seconds),
@@ -108,6 +121,6 @@ async def _answers(address: Address, path: str, seconds: float) -> bool:
                 f"http://{address.authority}{path}", headers=_ASK_FOR_PAGE, allow_redirects=False
             ) as answer,
         ):
-            return answer.status < 400
+            return answer.headers.get("X-Banyan-Build", "")[:64] if answer.status < 400 else None
     except (OSError, TimeoutError, aiohttp.ClientError):
-        return False
+        return None

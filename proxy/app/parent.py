@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,7 @@ from proxy.app.descriptors import raise_limit, warn_if_few
 from proxy.app.health import HealthMonitor
 from proxy.app.listening import bind, bind_for_workers, url_of
 from proxy.app.mirroring import Mirroring
+from proxy.app.rolling import Rolling
 from proxy.app.secrets import SecretError, read_secret_key_base
 from proxy.app.supervisor import Supervisor
 from proxy.clock import wall_clock
@@ -32,12 +33,12 @@ from proxy.config.load import Loaded, load
 from proxy.config.watch import watch
 from proxy.routing.compile import compile_table
 from proxy.routing.subject import SubjectReader
-from proxy.routing.table import Table
+from proxy.routing.table import Share, Table
 from proxy.telemetry.log import Format, configure_events
 from proxy.telemetry.metrics import Snapshot, series, total
 from proxy.telemetry.window import Window
 
-_COUNT_EVERY: Final = 1.0
+_COUNT_EVERY: Final = 0.5
 
 log = structlog.get_logger()
 
@@ -114,6 +115,14 @@ class Parent:
         if self.certificate is not None:
             self.supervisor.certify(self.certificate.pem)
         self.health = HealthMonitor(self.supervisor.tell_health)
+        self.rolling = Rolling(
+            loaded.config,
+            options.config,
+            os.environ,
+            apply=self._apply_shares,
+            build=self.health.build_of,
+        )
+        self.table = self.table.with_shares(self.rolling.controller.shares())
         self.started = False
 
     def _load(self) -> Loaded:
@@ -178,6 +187,8 @@ class Parent:
         table = await asyncio.to_thread(compile_table, loaded.config, self.table.generation + 1)
         self._config = loaded.config
         self.table = table
+        self.rolling.configure(loaded.config, table.generation)
+        self.table = table = table.with_shares(self.rolling.controller.shares())
         if not await self.supervisor.install(table):
             log.warning("a worker did not confirm the new generation in time", generation=table.generation)
         self.health.watch(table)
@@ -185,6 +196,12 @@ class Parent:
         self._count_reload("changed", None)
         log.info("configuration loaded", generation=table.generation)
         return Outcome(True, True, table.generation, (), loaded.warnings)
+
+    def _apply_shares(self, shares: Mapping[str, Share]) -> None:
+        """What the rollout decided, at once."""
+        self.table = self.table.with_shares(shares)
+        if self.started:
+            self.supervisor.tell_shares(self.table, shares)
 
     def _count_reload(self, outcome: str, rejection: Outcome | None) -> None:
         self._reloads[outcome] += 1
@@ -215,6 +232,7 @@ class Parent:
             for address, answers in zip(backend.addresses, up, strict=False):
                 name = series("banyan_edge_backend_up", backend=backend.name, address=address.authority)
                 gauges[name] = float(answers)
+        self.rolling.count(snapshot)
         return snapshot
 
     # -- life -----------------------------------------------------------------------------------------------
@@ -245,6 +263,7 @@ class Parent:
             _say(f"listening on {url_of(self._listening[0], scheme)}", f"admin on {url_of(admin_socket)}")
             background.append(loop.create_task(self._watch()))
             background.append(loop.create_task(self._count_regularly()))
+            background.append(loop.create_task(self.rolling.run()))
             await self._stopping.wait()
             log.info("draining", grace=self.options.drain_seconds)
         finally:
@@ -259,6 +278,7 @@ class Parent:
             await self.supervisor.drain(self.options.drain_seconds)
             await self.mirroring.close()
             await self.health.close()
+            await self.rolling.close()
             await runner.cleanup()
 
     async def _offer_itself(self, admin_socket: socket.socket) -> None:
@@ -291,7 +311,9 @@ class Parent:
     async def _count_regularly(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            self.window.add(loop.time(), await self.supervisor.count())
+            snapshot = await self.supervisor.count()
+            self.window.add(loop.time(), snapshot)
+            self.rolling.observe(snapshot, self.table, len(self.supervisor.workers))
             await asyncio.sleep(_COUNT_EVERY)
 
 

@@ -9,7 +9,7 @@ import os
 import pickle
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -19,7 +19,7 @@ from proxy.app import control
 from proxy.app.mark import MARK
 from proxy.app.mirroring import Mirroring
 from proxy.app.worker import WorkerOptions
-from proxy.routing.table import Table
+from proxy.routing.table import Share, Table
 from proxy.telemetry.log import Format
 from proxy.telemetry.metrics import Snapshot, total
 
@@ -127,6 +127,11 @@ class Supervisor:
         """Tell all workers which addresses answer; later ones too."""
         self._health = up
         self._tell_all(control.Health(up))
+
+    def tell_shares(self, table: Table, shares: Mapping[str, Share]) -> None:
+        """Have all workers use these shares; `table` has them already, for later workers."""
+        self._table = pickle.dumps(table, pickle.HIGHEST_PROTOCOL)
+        self._tell_all(control.Shares(dict(shares)))
 
     def reopen_logs(self) -> None:
         """Have all access logs opened anew."""

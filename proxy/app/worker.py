@@ -102,6 +102,9 @@ class Worker:
                 use(self._tls, pem)
             case control.Health(up=up) if edge is not None:
                 edge.set_health(up)
+            case control.Shares(shares=shares) if edge is not None:
+                with edge.stalls.during("install"):
+                    edge.install(edge.table.with_shares(shares))
             case control.Count() if edge is not None:
                 with edge.stalls.during("count"):
                     control.send(writer, self._counted(edge))

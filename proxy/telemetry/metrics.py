@@ -250,6 +250,19 @@ HELP: Final = {
     "banyan_edge_group_percent": ("gauge", "The share of a group's users that goes to the new side."),
     "banyan_edge_workers": ("gauge", "Living worker processes."),
     "banyan_edge_worker_restarts_total": ("counter", "Workers that died and were replaced."),
+    "banyan_rollout_leader": ("gauge", "1 on the edge that decides for all."),
+    "banyan_rollout_frozen": ("gauge", "1 while no share may rise."),
+    "banyan_rollout_store_up": ("gauge", "Whether the shared store can be used; else shares stay, or fall."),
+    "banyan_rollout_journal_up": ("gauge", "Whether the journal can be written; else no share rises."),
+    "banyan_rollout_pending": ("gauge", "Units that this edge lowered and the others do not know of yet."),
+    "banyan_rollout_share_percent": ("gauge", "The share that a unit's rollout has in effect."),
+    "banyan_rollout_phase": ("gauge", "1 for the phase that a unit is in."),
+    "banyan_rollout_gate": ("gauge", "1 for a gate's verdict on a group; told by the leader."),
+    "banyan_rollout_gate_value": (
+        "gauge",
+        "What a gate measured, its bounds and its threshold; told by the leader.",
+    ),
+    "banyan_rollout_hooks_total": ("counter", "Notices to web hooks, by outcome."),
     "banyan_edge_info": ("gauge", "Version of the edge."),
 }
 
