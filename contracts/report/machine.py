@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The report as JSON: everything, uncut. Fields are only ever added."""
+"""The report as JSON: all of it, uncut. Fields are only ever added."""
 
 from __future__ import annotations
 

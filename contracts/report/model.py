@@ -70,7 +70,11 @@ class Report(msgspec.Struct, frozen=True):
     @property
     def outcomes(self) -> dict[Outcome, int]:
         """How often each outcome, over all routes."""
-        return {outcome: sum(one.endpoint.outcomes[outcome] for one in self.routes) for outcome in Outcome}
+        total = dict.fromkeys(Outcome, 0)
+        for route in self.routes:
+            for outcome, times in route.endpoint.outcomes.items():
+                total[outcome] += times
+        return total
 
     @property
     def reasons(self) -> dict[Why, int]:

@@ -31,6 +31,8 @@ Columns = list[list[Any]]
 Row: TypeAlias = Any
 """A row of asyncpg: values by column. It is a mapping in all but its declared type."""
 
+_SAMPLES = msgspec.json.Decoder(Sample)
+
 
 def series_id(series: Series) -> int:
     """A number made of all that a series is, in the range of bigint."""
@@ -147,7 +149,10 @@ def read_found(row: Row, samples: tuple[Sample, ...]) -> Found:
 
 def read_sample(written: str) -> Sample:
     """A sample as it was `encoded`."""
-    return msgspec.convert(json.loads(written), Sample)
+    try:
+        return _SAMPLES.decode(written)
+    except msgspec.DecodeError:  # what only Python's own reader takes: Infinity, half characters
+        return msgspec.convert(json.loads(written), Sample)
 
 
 def read_covered(row: Row) -> Covered:

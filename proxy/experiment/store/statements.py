@@ -107,17 +107,20 @@ ON CONFLICT (route, what) DO UPDATE SET
 """
 
 # Reading. $1 is a pattern for LIKE or null, $2 a group or null, $3 a time (seconds) or null, $4 a build or null.
+# Builds are summed up: what is asked for by build has one anyway.
 READ_COUNTS = """
-SELECT s.route, s."group", s.served, s.build, s.role, s.outcome, s.why, c.hour, c.times
+SELECT s.route, s."group", s.served, coalesce($4, '') AS build, s.role, s.outcome, s.why,
+  extract(epoch FROM min(c.hour))::bigint AS hour, sum(c.times)::bigint AS times
 FROM (
-  SELECT series, extract(epoch FROM min(hour))::bigint AS hour, sum(times)::bigint AS times
+  SELECT series, min(hour) AS hour, sum(times) AS times
   FROM banyan.shadow_counts
   WHERE $3::float8 IS NULL OR hour >= date_trunc('hour', to_timestamp($3), 'UTC')
   GROUP BY series
 ) AS c JOIN banyan.shadow_series AS s ON s.id = c.series
 WHERE ($1::text IS NULL OR s.route LIKE $1) AND ($2::text IS NULL OR s."group" = $2)
   AND ($4::text IS NULL OR s.build = $4)
-ORDER BY s.route, c.times DESC, s.id
+GROUP BY s.route, s."group", s.served, s.role, s.outcome, s.why
+ORDER BY s.route, times DESC
 """
 
 READ_FINDINGS = """

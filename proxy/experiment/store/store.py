@@ -26,7 +26,7 @@ CHUNK = 1_000
 """Rows that one step of expiry deletes."""
 MOST_READ = 5_000
 """Findings that evidence holds at most; the most serious and most frequent ones."""
-MOST_SAMPLED = 2_000
+MOST_SAMPLED = 500
 """Findings of evidence that come with their samples."""
 
 
@@ -98,8 +98,11 @@ class Store:
         since: float | None = None,
         build: str | None = None,
     ) -> Evidence:
-        """What is known, as of one moment. `route` may hold `*`; `since` is seconds since 1970 (its hour is in whole);
-        `build` is the candidate's. Coverage and noise are not told by group or build."""
+        """What is known, as of one moment. `route` may hold `*`; `since` is seconds since 1970 (its hour is in whole).
+
+        `build` is the candidate's; counts are those of all builds together where none is named. Coverage and noise are
+        not told by group or build.
+        """
         like = None if route is None else _like(route)
         with translated():
             async with (
