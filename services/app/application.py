@@ -21,6 +21,7 @@ from services.kernel.settings import Settings
 from services.kernel.sideload import Catalogue
 from services.kernel.sql import Statement
 from services.reactions import handlers as reactions
+from services.sessions import handlers as sessions
 from services.users import handlers as users
 from services.users.store import AUTHORS
 from services.versions import handlers as versions
@@ -31,6 +32,7 @@ ROUTES: tuple[Route[Handler], ...] = (
     *users.ROUTES,
     *reactions.ROUTES,
     *versions.ROUTES,
+    *sessions.ROUTES,
 )
 """Every route, in Rails' order."""
 
@@ -63,6 +65,7 @@ def build(settings: Settings) -> web.Application:
                 clock=clock_from(settings.starts_at),
                 database=database,
                 catalogue=CATALOGUE,
+                redeemers=sessions.REDEEMERS,
                 cache=cache,
                 metrics=app[METRICS],
                 log=logger(),

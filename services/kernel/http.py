@@ -20,7 +20,7 @@ import hashlib
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -46,9 +46,11 @@ from services.kernel.errors import (
 )
 from services.kernel.files import StoredFiles
 from services.kernel.log import Logger
+from services.kernel.mail import Postman
 from services.kernel.metrics import Metrics
 from services.kernel.params import Params
 from services.kernel.ratelimit import RateLimits
+from services.kernel.redeem import Redeemer, redeem_pending
 from services.kernel.routes import Route, Routes
 from services.kernel.settings import Settings
 from services.kernel.sideload import Catalogue, Scope, Shape, gather, render
@@ -70,6 +72,9 @@ _OUTER_JSON_TYPE = "application/json; charset=UTF-8"
 _NOT_IN_REQUEST_ID = re.compile(r"[^\w\-@]", re.ASCII)
 _UNROUTED = "(none)"
 READING = frozenset(("GET", "HEAD"))
+BUILD_HEADER = "X-Banyan-Build"
+"""Tells which build answered, where the answer is compared: evidence is about a build."""
+
 SHADOW_HEADER = "X-Banyan-Shadow"
 """Marks a request that the edge makes only to compare the answer; nothing may change by it."""
 
@@ -99,6 +104,7 @@ class Context:
     """What a changing request says, as JSON or as a form."""
     web: WebSession
     cache: Cache
+    postman: Postman
     params: Params
     actor: Actor
     locale: str
@@ -107,6 +113,12 @@ class Context:
     settings: Settings
     files: StoredFiles
     catalogue: Catalogue
+    redeemers: Sequence[Redeemer]
+
+    @property
+    def address(self) -> str:
+        """Where the request comes from."""
+        return address_of(self.request)
 
     async def respond(
         self,
@@ -146,12 +158,15 @@ class Stack:
         clock: Clock,
         database: Database,
         catalogue: Catalogue,
+        redeemers: Sequence[Redeemer] = (),
         cache: Cache,
         metrics: Metrics,
         log: Logger,
     ) -> None:
         """Everything a request may need comes in here, once."""
         self._cache = cache
+        self._redeemers = redeemers
+        self._postman = Postman(settings.smtp, settings.site)
         self._routes = Routes(routes)
         self._settings = settings
         self._clock = clock
@@ -195,6 +210,8 @@ class Stack:
         seconds = time.perf_counter() - began
         response.headers["x-request-id"] = request_id
         response.headers["x-runtime"] = f"{seconds:.6f}"
+        if SHADOW_HEADER in request.headers:
+            response.headers[BUILD_HEADER] = self._settings.build
         self._note(request, response, request_id, name, code, seconds, db)
         return response
 
@@ -234,7 +251,10 @@ class Stack:
         if request.method not in READING:
             check_forgery(request, session, body)
         params = Params(request.rel_url.raw_query_string, {**plain_texts(body), **segments})
-        answer = await route.handler(await self._context(request, body, params, session, db))
+        context = await self._context(request, body, params, session, db)
+        if context.actor.id is not None:
+            await redeem_pending(context, self._redeemers, context.actor.id)
+        answer = await route.handler(context)
         return answer if isinstance(answer, Reply) else Reply(answer)
 
     async def _context(
@@ -260,6 +280,7 @@ class Stack:
             body,
             session,
             self._cache,
+            self._postman,
             params,
             actor,
             locale,
@@ -268,6 +289,7 @@ class Stack:
             self._settings,
             self._files,
             self._catalogue,
+            self._redeemers,
         )
 
     def _note(

@@ -78,6 +78,8 @@ class SmtpSettings:
     username: str | None
     password: str | None = field(repr=False)
     uses_tls: bool
+    verifies: bool
+    """Whether the server's certificate is checked (`SMTP_SSL_VERIFY_MODE`; Rails does not by itself)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class Settings:
     environment: Mapping[str, str] = field(repr=False, compare=False)
     """All variables, for what is only passed on (the client's theme and features)."""
     release: str
+    build: str
+    """Which build of the services this is, for the evidence of comparisons (`BANYAN_BUILD`)."""
     system_reload: bool
     """Whether clients of another release are told to reload (`LOOMIO_SYSTEM_RELOAD` is there, whatever it says)."""
     system_notice: str | None
@@ -124,6 +128,7 @@ class Settings:
             smtp=read.smtp(),
             environment=dict(environment),
             release=environment.get("RELEASE") or LOOMIO_VERSION,
+            build=environment.get("BANYAN_BUILD") or environment.get("RELEASE") or LOOMIO_VERSION,
             system_reload="LOOMIO_SYSTEM_RELOAD" in environment,
             system_notice=environment.get("LOOMIO_SYSTEM_NOTICE"),
             spam=read.pattern("SPAM_REGEX", DEFAULT_SPAM),
@@ -194,6 +199,7 @@ class _Reader:
             username=self.environment.get("SMTP_USERNAME"),
             password=self.environment.get("SMTP_PASSWORD"),
             uses_tls=bool(self.environment.get("SMTP_USE_SSL")),
+            verifies=self.environment.get("SMTP_SSL_VERIFY_MODE", "none") != "none",
         )
 
     def database(self) -> DatabaseSettings:

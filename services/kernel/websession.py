@@ -102,9 +102,8 @@ class WebSession:
         self.mark_signed_in()
 
     def sign_out(self) -> None:
-        """Belong to nobody: Devise empties the whole session."""
-        self._values = {}
-        self._changed = True
+        """Belong to nobody any more; what else it holds stays, as with Warden."""
+        self.drop(sessions.USER_KEY)
         self.delete_cookie(SIGNED_IN_COOKIE)
         if sessions.REMEMBER_COOKIE in self.cookies:
             self.delete_cookie(sessions.REMEMBER_COOKIE)

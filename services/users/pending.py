@@ -30,6 +30,8 @@ from services.users.model import (
 )
 
 DEFAULT_LINK_MINUTES = 1440
+INVITATIONS = ("membership", "stance", "discussion_reader")
+"""Kinds of tokens that invite, in the order in which they are looked at."""
 
 
 class LoginToken(msgspec.Struct, frozen=True):
@@ -72,12 +74,14 @@ _group = queries.one("pending_group", Invitation)
 
 
 def is_usable(token: LoginToken, now: datetime, settings: Settings) -> bool:
-    """Whether a mailed link still signs in: not used, and younger than a day (or what the operator says)."""
+    """Whether a mailed link still signs in."""
+    return is_usable_since(token.used, token.created_at, now, settings)
+
+
+def is_usable_since(used: bool, made: datetime | None, now: datetime, settings: Settings) -> bool:
+    """Whether a link or code still signs in: not used, and younger than a day (or what the operator says)."""
     minutes = int(settings.environment.get("LOGIN_TOKEN_EXPIRATION_MINUTES", DEFAULT_LINK_MINUTES))
-    made = token.created_at
-    return (
-        not token.used and made is not None and made + timedelta(minutes=minutes) > now.replace(tzinfo=None)
-    )
+    return not used and made is not None and made + timedelta(minutes=minutes) > now.replace(tzinfo=None)
 
 
 async def find_login_token(context: Context) -> LoginToken | None:
@@ -110,7 +114,7 @@ async def find(context: Context) -> dict[str, Any]:
         return await _of_login_token(context, token)
     if (identity := await find_identity(context)) is not None:
         return await _of_identity(context, identity)
-    for kind in ("membership", "stance", "discussion_reader"):
+    for kind in INVITATIONS:
         if (invitation := await find_invitation(context, kind)) is not None:
             return await _of_invitation(context, kind, invitation)
     if (shared := context.web.text("pending_group_token")) is not None:

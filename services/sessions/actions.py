@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What signing in, out and up does."""
+
+from __future__ import annotations
+
+import secrets
+import string
+import uuid
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from railscompat import devise
+from services.kernel import locales
+from services.kernel.errors import InactiveAccountError
+from services.kernel.http import Context
+from services.kernel.redeem import redeem_pending
+from services.kernel.tokens import base58, friendly, sign_in_code
+from services.sessions import policy, store
+from services.sessions.mails import login_mail, unlock_mail
+from services.sessions.model import Login
+from services.sessions.passwords import is_password
+from services.sessions.policy import Outcome
+from services.users.model import initials
+
+SIGNED_IN = "You are signed in."
+SIGNED_OUT = "You are signed out."
+_KEY_LETTERS = string.ascii_letters + string.digits
+_KEY_LENGTH = 8
+
+
+def column_time(context: Context) -> datetime:
+    """The moment as columns hold it."""
+    return context.clock().replace(tzinfo=None)
+
+
+def most_attempts(context: Context) -> int:
+    """How many wrong passwords lock an account (`MAX_LOGIN_ATTEMPTS`)."""
+    return int(context.settings.environment.get("MAX_LOGIN_ATTEMPTS", policy.DEFAULT_ATTEMPTS))
+
+
+@lru_cache(maxsize=4)
+def _unlock_key(secret: str) -> bytes:
+    return devise.token_key(secret, "unlock_token")
+
+
+async def authenticate(context: Context, email: str, password: str) -> Login | None:
+    """Whose address and password these are; None where they are nobody's, or the account is locked.
+
+    Counts what was wrong. Raises `InactiveAccountError` for a closed account.
+    """
+    login = await store.login_of_email(context.db, email=policy.normal_email(email))
+    is_right = await is_password(login.encrypted_password if login else None, password)
+    if login is None:
+        return None
+    now = column_time(context)
+    attempt = policy.judge(login, is_right, now)
+    if attempt.unlocks:
+        await store.unlock(context.db, id=login.id, now=now)
+    match attempt.outcome:
+        case Outcome.RIGHT:
+            return login
+        case Outcome.CLOSED:
+            await do_turn_away(context, login)
+        case Outcome.WRONG:
+            await _count_failure(context, login)
+    return None
+
+
+async def _count_failure(context: Context, login: Login) -> None:
+    """Count a wrong password, and lock at the last one. Counting is atomic: tries at the same time all count."""
+    (failed,) = await store.count_failure(context.db, id=login.id)
+    if failed < most_attempts(context):
+        return
+    token = friendly()
+    digest = devise.token_digest(_unlock_key(context.settings.devise_secret), token)
+    if await store.lock(context.db, id=login.id, digest=digest, now=column_time(context)):
+        await context.postman.send(unlock_mail(login.email or "", token, context.settings.site))
+
+
+async def do_turn_away(context: Context, login: Login) -> None:
+    """Forget a closed or locked account's browsers. Always raises `InactiveAccountError`."""
+    letters = initials(login.name, login.email, is_closed=login.deactivated_at is not None)[:3]
+    await store.forget(context.db, id=login.id, initials=letters, now=column_time(context))
+    context.web.sign_out()
+    raise InactiveAccountError
+
+
+async def do_sign_in(context: Context, login: Login, *, is_seen: bool) -> None:
+    """Sign somebody in, who was found by password, link, code or another service.
+
+    `is_seen` says whether Rails would note when they were last seen: only where the password did it. Raises
+    `InactiveAccountError` for accounts that may not sign in.
+    """
+    now = column_time(context)
+    if not policy.may_sign_in(login, now):
+        await do_turn_away(context, login)
+    (remember_token,) = await store.track_sign_in(
+        context.db,
+        id=login.id,
+        now=now,
+        address=context.address,
+        remember_token=friendly(),
+        is_seen=is_seen,
+        initials=initials(login.name, login.email)[:3],
+    )
+    context.web.sign_in(login.id, devise.authenticatable_salt(login.encrypted_password))
+    context.web.remember(login.id, remember_token)
+    await redeem_pending(context, context.redeemers, login.id)
+
+
+async def do_sign_out(context: Context, user_id: int) -> None:
+    """Sign somebody out: here, from sockets, and wherever they are remembered."""
+    await store.sign_out(context.db, id=user_id, secret_token=str(uuid.uuid4()), now=column_time(context))
+    context.web.sign_out()
+    context.web.flash("notice", SIGNED_OUT)
+
+
+async def do_rename(context: Context, login: Login, name: str) -> None:
+    """Somebody gives their name while signing in."""
+
+    async def write() -> None:
+        now = column_time(context)
+        letters = initials(name, login.email)[:3]
+        await store.rename(context.db, id=login.id, name=name, initials=letters, now=now)
+        changes = {"name": [login.name, name]}
+        await store.add_version(context.db, id=login.id, event="update", changes=changes, now=now)
+
+    if name != login.name:
+        await context.db.atomically(write)
+
+
+async def do_mail_code(context: Context, user_id: int, email: str, locale: str, redirect: str | None) -> None:
+    """Mail a code; the same row's token makes a link elsewhere."""
+    code = sign_in_code()
+    await store.add_login_token(
+        context.db, user_id=user_id, token=base58(), code=code, redirect=redirect, now=column_time(context)
+    )
+    if not context.settings.spam.search(email):
+        await context.postman.send(login_mail(email, code, context.settings.site, locale))
+
+
+async def do_register(context: Context, existing: Login | None, email: str, said: dict[str, Any]) -> Login:
+    """Keep what somebody says of themselves, in a new account or in one that nobody proved to be theirs.
+
+    The account may be there already, from a try that lacked a name.
+    """
+    login = existing or await do_add_user(context, email)
+
+    async def write() -> None:
+        now = column_time(context)
+        newsletter = bool(said.get("email_newsletter", login.email_newsletter))
+        await store.complete_user(
+            context.db,
+            id=login.id,
+            name=said["name"],
+            initials=initials(said["name"], login.email)[:3],
+            newsletter=newsletter,
+            accepted=bool(said.get("legal_accepted")),
+            now=now,
+        )
+        changes: dict[str, Any] = {}
+        if said["name"] != login.name:
+            changes["name"] = [login.name, said["name"]]
+        if newsletter != login.email_newsletter:
+            changes["email_newsletter"] = [login.email_newsletter, newsletter]
+        if changes:
+            await store.add_version(context.db, id=login.id, event="update", changes=changes, now=now)
+
+    await context.db.atomically(write)
+    completed = await store.login_of_id(context.db, id=login.id)
+    return completed or login
+
+
+async def do_add_user(context: Context, email: str) -> Login:
+    """An account of which no more than the address is known."""
+
+    async def write() -> Login | None:
+        now = column_time(context)
+        username = await _free_username(context, email)
+        (user_id,) = await store.add_user(
+            context.db,
+            email=email,
+            username=username,
+            key=await _free_key(context),
+            initials=initials(None, email)[:3],
+            unsubscribe_token=base58(),
+            email_api_key=base58(),
+            api_key=base58(),
+            secret_token=base58(),
+            now=now,
+        )
+        changes = {"email": [None, email], "username": [None, username]}
+        await store.add_version(context.db, id=user_id, event="create", changes=changes, now=now)
+        return await store.login_of_id(context.db, id=user_id)
+
+    login = await context.db.atomically(write)
+    assert login is not None, "it was just added"  # noqa: S101 (the statement before wrote it)
+    return login
+
+
+async def _free_username(context: Context, email: str) -> str:
+    base = policy.base_username(email)
+    most = 1
+    wanted = base
+    while await store.usernames_taken(context.db, name=wanted):
+        wanted = f"{base}{1 + secrets.randbelow(most)}"
+        most *= 2
+    return wanted
+
+
+async def _free_key(context: Context) -> str:
+    while True:
+        key = "".join(secrets.SystemRandom().sample(_KEY_LETTERS, _KEY_LENGTH))
+        if not key.isdigit() and not await store.keys_taken(context.db, key=key):
+            return key
+
+
+async def do_detect_locale(context: Context, user_id: int) -> None:
+    """Note the language that the browser asks for, where it does."""
+    wanted = locales.accepted(context.request.headers.get("Accept-Language"))
+    if wanted:
+        await store.detect_locale(
+            context.db, id=user_id, locale=locales.first_supported(wanted), now=column_time(context)
+        )

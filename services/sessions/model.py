@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Rows that signing in depends on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+
+class Login(msgspec.Struct, frozen=True):
+    """An account as signing in sees it."""
+
+    id: int
+    email: str | None
+    email_verified: bool
+    encrypted_password: str | None
+    failed_attempts: int
+    locked_at: datetime | None
+    deactivated_at: datetime | None
+    remember_token: str | None
+    name: str | None
+    email_newsletter: bool
+
+
+class MailedCode(msgspec.Struct, frozen=True):
+    """An unused row of `login_tokens`, and the account that it signs in to."""
+
+    id: int
+    token: str
+    used: bool
+    is_reactivation: bool
+    created_at: datetime | None
+    redirect: str | None
+    user_id: int
+    email: str | None
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """Whose something is."""
+
+    user_id: int | None
