@@ -32,6 +32,7 @@ from proxy.experiment.diff.headers import (
     header_facts,
     header_value,
 )
+from proxy.experiment.diff.json import surely_equal
 from proxy.experiment.diff.place import Place, escaped, field_of, place_of, pointer_of, tokens
 from proxy.experiment.diff.walk import Fact, Strict, View, json_type, walk
 
@@ -58,6 +59,7 @@ __all__ = [
     "pointer_of",
     "primary_list",
     "read_body",
+    "surely_equal",
     "tokens",
     "walk",
 ]

@@ -93,6 +93,8 @@ def align(
     other_keys = _keys(candidate) if keys is not None else None
     if keys is not None and other_keys is not None:
         return _by_id(control, candidate, keys, other_keys, contents)
+    if len(control) == len(candidate) and all(map(_same_scalar, control, candidate)):
+        return Aligned()
     one, other = list(map(contents.of, control)), list(map(contents.of, candidate))
     left = _unlike(one, other)
     if left is None:
@@ -160,6 +162,12 @@ def _equal_but_for_id(one: dict[str, Any], other: dict[str, Any], contents: Cont
     return one.keys() == other.keys() and all(
         name == "id" or contents.of(value) == contents.of(other[name]) for name, value in one.items()
     )
+
+
+def _same_scalar(one: Any, other: Any) -> bool:
+    """The quick look at lists of ids and names."""
+    kind = type(one)
+    return kind is type(other) and (kind is int or kind is str) and bool(one == other)
 
 
 def _unlike(control: list[Any], candidate: list[Any]) -> tuple[int, int] | None:
