@@ -39,6 +39,7 @@ def test_gives_back_what_was_compressed(data: bytes) -> None:
         (gzip.compress(b"abc") + b"and more", "gzip"),
         (b"abc", "br"),
     ],
+    ids=["too large", "a bomb", "early end", "no gzip", "more behind", "unknown"],
 )
 def test_says_what_cannot_be(body: bytes, encoding: str) -> None:
     with pytest.raises(EncodingError):
