@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from banyan import contracts_infer, contracts_replay, contracts_verify, report_commands
+from banyan import contracts_infer, contracts_record, contracts_replay, contracts_verify, report_commands
 
 
 def register(app: typer.Typer) -> None:
@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     contracts = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     contracts.callback()(about)
     contracts.command("replay")(contracts_replay.replay)
+    contracts.command("record")(contracts_record.record)
     contracts.command("verify-writes")(contracts_verify.verify_writes)
     report_commands.register(contracts)
     contracts_infer.register(contracts)

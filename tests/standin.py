@@ -198,7 +198,7 @@ def mail_of(mail: dict[str, Any]) -> bytes:
         if not name.startswith("x-envelope-"):
             lines += [f"{name}: {_address(value)}" for value in values]
     lines.append(f"subject: {_encoded(_text(mail['subject']))}")
-    words = "\n".join([*map(_text, mail["urls"]), *mail["contains"]])
+    words = "\n".join(map(_text, [*mail["urls"], *mail["contains"]]))
     return ("\r\n".join(lines) + "\r\nmime-version: 1.0\r\n").encode() + _parts(
         list(mail["parts"]), words, list(mail.get("calendar", ()))
     )

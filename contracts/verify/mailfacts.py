@@ -44,7 +44,12 @@ class Mail(msgspec.Struct, frozen=True):
             "subject": self.subject,
             "parts": self.parts,
             "urls": self.urls,
-            "contains": [text for text in recorded.get("contains", ()) if text in self.text],
+            "contains": [
+                # Wording is looked for in the whole text, as it has no place of its own.
+                text if isinstance(text, str) else self.text
+                for text in recorded.get("contains", ())
+                if not isinstance(text, str) or text in self.text
+            ],
         }
         if self.calendar:
             facts["calendar"] = self.calendar
