@@ -29,8 +29,9 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: $(STAMP) ## the edge on recorded Loomio traffic (SECONDS=20 ends by itself, JSON=path writes the report)
 	@$(BIN)/banyan demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(JSON),--report $(JSON)) $(ARGS)
 
-test: $(STAMP) ## all tests
-	$(BIN)/pytest -n auto $(ARGS)
+# Chosen tests (ARGS) say nothing about coverage.
+test: $(STAMP) ## all tests; services/ and railscompat/ covered to 80 % at least
+	$(BIN)/pytest -n auto $(if $(ARGS),$(ARGS),--cov=services --cov=railscompat --cov-report= --cov-fail-under=80)
 
 bench: $(STAMP) ## the edge beside nginx, HAProxy, aiohttp and Node (ROUNDS=4, SECONDS=3 each, JSON=path)
 	@$(BIN)/python -m loadtests.bench $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(JSON),--json $(JSON)) $(ARGS)
