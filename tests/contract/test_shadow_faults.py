@@ -199,7 +199,7 @@ async def test_each_fault_is_found_for_what_it_is(tmp_path: Path) -> None:
     request = case.ready.head("loomio.test")
     async with backends("legacy", "python") as (legacy, python):
         legacy.script = always(answer(msgspec.json.encode(case.body), headers=JSON))
-        more = "shadowing: {timeout: 1s, noise: 0/s}"
+        more = "shadowing: {timeout: 4s, noise: 0/s}"
         config = shadowed(tmp_path, legacy.url, python.url, more=more)
         async with edge_process(config, "--access-log", "off") as process:
             edge = Shadowing(process, config)

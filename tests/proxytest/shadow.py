@@ -58,14 +58,14 @@ class Shadowing:
                 found[f"not_comparable {why}"] += times
         return found
 
-    async def until_compared(self, count: int, seconds: float = 20.0) -> Counter[str]:
+    async def until_compared(self, count: int, seconds: float = 60.0) -> Counter[str]:
         """Wait for so many outcomes."""
         async with asyncio.timeout(seconds):
             while sum((found := await self.outcomes()).values()) < count:
                 await asyncio.sleep(0.02)
         return found
 
-    async def until_counted(self, at_least: float, name: str, *labels: str, seconds: float = 20.0) -> float:
+    async def until_counted(self, at_least: float, name: str, *labels: str, seconds: float = 60.0) -> float:
         """Wait for a metric."""
         async with asyncio.timeout(seconds):
             while (found := await self.counted(name, *labels)) < at_least:
@@ -91,7 +91,7 @@ async def shadowing_edge(
     groups: str = "things: {percent: 0, shadow: 100, routes: [GET /things, GET /things/:id, POST /things]}",
     *,
     backend: str = PLENTY,
-    more: str = "shadowing: {timeout: 2s, noise: 0/s}",
+    more: str = "shadowing: {noise: 0/s}",
     environ: dict[str, str] | None = None,
 ) -> AsyncIterator[Shadowing]:
     """Run it. Each entry of `groups` is a line of the mapping."""
