@@ -97,13 +97,15 @@ def timetable(seeds: int, policy: Policy) -> Iterator[tuple[str, ...]]:
                 live(replace(life, rate=rate), policy, seed, hours=168, tick=tick) for seed in range(seeds)
             ]
 
-        good = many(Life(), 120 if rate < 10 else 60)
+        calm, severe = (300.0 if rate < 10 else 120.0), {"errors +10 points", "everything fails"}
+        good = many(Life(), calm)
         row = [
             f"{rate:g}",
             hours([one.reached.get(10) for one in good]),
             hours([one.full_after for one in good]),
         ]
-        row += [hours([one.back_after for one in many(fault, 60)]) for fault in faults.values()]
+        for name, fault in faults.items():
+            row.append(hours([one.back_after for one in many(fault, 30 if name in severe else calm)]))
         yield tuple(row)
 
 

@@ -317,7 +317,7 @@ class Controller:
     # -- evidence -------------------------------------------------------------------------------------------------
 
     async def evidence(self, unit: Unit) -> list[Evidence]:
-        """What all replicas, the comparisons and the proofs say of a unit now. Raises UnavailableError."""
+        """What all replicas, the comparisons and the proofs say of a unit now; what cannot be asked is not there."""
         state = self.states[unit.name]
         parts: Sequence[Mapping[str, Traffic]]
         try:
@@ -327,7 +327,11 @@ class Controller:
         whole = {group: merged(part[group] for part in parts if group in part) for group in unit.groups}
         found = self._evidence(unit, state, whole)
         build = state.build or self._ports.build(unit.new)
-        compared = await self._ports.compared.comparisons(unit.groups, build)
+        try:
+            compared = await self._ports.compared.comparisons(unit.groups, build)
+        except UnavailableError as error:
+            log.debug("comparisons are away", unit=unit.name, why=str(error))
+            compared = {}
         for one in found:
             one.comparisons = compared.get(one.group)
         return found
@@ -349,17 +353,21 @@ class Controller:
         ]
 
     async def shift(self, name: str, percent: float) -> Shift:
-        """The answer to `can-i-shift`. Raises RefusedError, UnavailableError."""
+        """The answer to `can-i-shift`. Raises RefusedError."""
         unit = self.unit_of(name)
         await self._learn_proofs(unit)
         evidence = await self.evidence(unit)
         return can_shift(self.states[unit.name], evidence, unit.policy or Policy(), percent)
 
     async def _learn_proofs(self, unit: Unit) -> None:
-        """Proofs are lines of the journal."""
+        """Proofs are lines of the journal. While it is away, those known before count."""
         if unit.repeatable:
             return
-        entries = await self._ports.journal.read(unit.name, 100)
+        try:
+            entries = await self._ports.journal.read(unit.name, 100)
+        except UnavailableError as error:
+            self.journal_problem = str(error)
+            return
         self._proofs[unit.name] = tuple(entry.proof for entry in entries if entry.proof is not None)
 
     # -- deciding -------------------------------------------------------------------------------------------------
@@ -368,13 +376,8 @@ class Controller:
         unit, state = self.units[name], self.states[name]
         if unit.policy is None or name in self._pending:
             return
-        try:
-            await self._learn_proofs(unit)
-            evidence = await self.evidence(unit)
-        except UnavailableError as error:
-            # What compares is away: evidence that is not there. What is live still counts.
-            log.debug("evidence is incomplete", unit=name, why=str(error))
-            evidence = self._evidence(unit, state, self._served.traffic(unit, state.epoch))
+        await self._learn_proofs(unit)
+        evidence = await self.evidence(unit)
         decision = decide(
             state,
             evidence,

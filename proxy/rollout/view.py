@@ -134,10 +134,7 @@ async def _decision(controller: Controller, unit: Unit) -> tuple[Decision | None
     state, policy = controller.states[unit.name], unit.policy
     if policy is None or state.phase not in WATCHED:
         return None, None
-    try:
-        evidence = await controller.evidence(unit)
-    except UnavailableError as error:
-        return Decision(Outcome.INCONCLUSIVE, (str(error),), state, None, "evidence"), None
+    evidence = await controller.evidence(unit)
     decision = decide(state, evidence, policy, controller.now(), frozen=controller.frozen)
     led = controller.decisions.get(unit.name)
     if led is not None and led.waits_for == "journal":
