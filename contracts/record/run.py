@@ -23,6 +23,9 @@ from proxy.experiment.outcome import Kind
 
 READS = "reads.jsonl"
 
+# Numbers are read exactly, and are written as they were.
+_LINES = msgspec.json.Encoder(decimal_format="number")
+
 
 class RecordError(Exception):
     """Recording cannot go on; the message says why."""
@@ -94,8 +97,7 @@ class Recorder:
                     line = await self._record(connection, actor, wanted)
                     if line is not None:
                         write(
-                            msgspec.json.encode({"id": name, "endpoint": endpoint, "route": route, **line})
-                            + b"\n"
+                            _LINES.encode({"id": name, "endpoint": endpoint, "route": route, **line}) + b"\n"
                         )
                         flush()
                         self._done.written += 1
