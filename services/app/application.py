@@ -66,6 +66,7 @@ def build(settings: Settings) -> web.Application:
                 database=database,
                 catalogue=CATALOGUE,
                 redeemers=sessions.REDEEMERS,
+                welcome=sessions.welcome,
                 cache=cache,
                 metrics=app[METRICS],
                 log=logger(),

@@ -7,10 +7,8 @@ that open single records. A cookie that can't be trusted is no cookie; its `Code
 error.
 
 What stays with the legacy, by the edge's guards (`keep_on_legacy`): requests of signed-in people that carry
-an invitation's token or a session with `pending_*` keys, which Rails redeems before it answers;
-`unsubscribe_token`; HTTP Basic credentials. Signing in by remember-me is not completed here either: the
-person is known for this request, and Rails writes the session at the next one it gets. So it is with
-inactive accounts: they get their 401 here, and Rails forgets the session.
+an invitation's token or a session that waits with one, which Rails redeems before it answers; HTTP Basic
+credentials. Inactive accounts get their 401 here, and Rails forgets the session at the next request it gets.
 """
 
 from __future__ import annotations
@@ -66,6 +64,8 @@ class Actor:
 
     account: Account | None = None
     tokens: Tokens = Tokens()
+    is_remembered: bool = False
+    """Whether it is a remember-me cookie that speaks for them, and no session yet."""
 
     @property
     def id(self) -> int | None:
@@ -102,12 +102,14 @@ class Actors:
 
     async def find(self, db: sql.Executor, session: WebSession, params: Params) -> Actor:
         """Who asks. Raises `InactiveAccountError` for somebody who is signed in and may not be."""
-        account = await self._signed_in(db, session) or await self._remembered(db, session)
+        account = await self._signed_in(db, session)
+        is_remembered = account is None
+        account = account or await self._remembered(db, session)
         if account is None:
             return Actor(None, tokens_of(params, session))
         if not is_active(account, self._clock()):
             raise InactiveAccountError
-        return Actor(account)
+        return Actor(account, is_remembered=is_remembered)
 
     async def _signed_in(self, db: sql.Executor, session: WebSession) -> Account | None:
         if (key := sessions.user_of(dict(session.values))) is None:

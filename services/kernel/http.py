@@ -28,6 +28,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from railscompat import session as sessions
 from services.kernel import locales
 from services.kernel.actor import Actor, Actors
 from services.kernel.address import client_address
@@ -159,13 +160,15 @@ class Stack:
         database: Database,
         catalogue: Catalogue,
         redeemers: Sequence[Redeemer] = (),
+        welcome: Callable[[Context], Awaitable[None]],
         cache: Cache,
         metrics: Metrics,
         log: Logger,
     ) -> None:
-        """Everything a request may need comes in here, once."""
+        """Everything a request may need comes in here, once. `welcome` completes a sign-in by remember-me."""
         self._cache = cache
         self._redeemers = redeemers
+        self._welcome = welcome
         self._postman = Postman(settings.smtp, settings.site)
         self._routes = Routes(routes)
         self._settings = settings
@@ -252,7 +255,9 @@ class Stack:
             check_forgery(request, session, body)
         params = Params(request.rel_url.raw_query_string, {**plain_texts(body), **segments})
         context = await self._context(request, body, params, session, db)
-        if context.actor.id is not None:
+        if context.actor.is_remembered and not db.reads_only:
+            await self._welcome(context)
+        elif context.actor.id is not None:
             await redeem_pending(context, self._redeemers, context.actor.id)
         answer = await route.handler(context)
         return answer if isinstance(answer, Reply) else Reply(answer)
@@ -328,14 +333,16 @@ def address_of(request: web.Request) -> str:
 def can_only_read(request: web.Request, route: Route[Handler], session: WebSession) -> bool:
     """Whether a request gets a database that refuses to write.
 
-    It does where it is marked as a comparison's, and where it reads and brings nothing that is redeemed first.
+    It does where it is marked as a comparison's, and where it reads and brings nothing that is redeemed or
+    signs in first.
     """
     if SHADOW_HEADER in request.headers:
         return True
     redeems = "_token=" in request.rel_url.raw_query_string or any(
         isinstance(key, str) and key.startswith("pending_") for key in session.values
     )
-    return request.method in READING and not route.writes and not redeems
+    signs_in = sessions.REMEMBER_COOKIE in session.cookies and sessions.USER_KEY not in session.values
+    return request.method in READING and not route.writes and not redeems and not signs_in
 
 
 def request_id_of(given: str | None) -> str:

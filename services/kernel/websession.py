@@ -19,6 +19,7 @@ from email.utils import format_datetime
 from railscompat import csrf
 from railscompat import session as sessions
 from railscompat.cookies import NONCE_BYTES, EncryptedCookies, SignedCookies
+from railscompat.devise import REMEMBER_FOR
 from railscompat.errors import CookieError
 from railscompat.marshal import AsciiString, Value
 
@@ -108,10 +109,13 @@ class WebSession:
         if sessions.REMEMBER_COOKIE in self.cookies:
             self.delete_cookie(sessions.REMEMBER_COOKIE)
 
-    def remember(self, user_id: int, token: str) -> None:
-        """Set the cookie that signs somebody in again, for two weeks from now."""
-        moment = f"{self._now.timestamp():.7f}".rstrip("0")
-        until = self._now + timedelta(weeks=2)
+    def remember(self, user_id: int, token: str, now: datetime) -> None:
+        """Set the cookie that signs somebody in again, for two weeks.
+
+        `now` must be later than the account's `remember_created_at`, or the cookie is one of before.
+        """
+        moment = f"{now.timestamp():.7f}".rstrip("0")
+        until = now + REMEMBER_FOR
         value = self.keys.signed.sign(
             sessions.REMEMBER_COOKIE, [[user_id], token, AsciiString(moment)], expires_at=until
         )

@@ -105,7 +105,7 @@ async def do_sign_in(context: Context, login: Login, *, is_seen: bool) -> None:
         initials=initials(login.name, login.email)[:3],
     )
     context.web.sign_in(login.id, devise.authenticatable_salt(login.encrypted_password))
-    context.web.remember(login.id, remember_token)
+    context.web.remember(login.id, remember_token, context.clock())
     await redeem_pending(context, context.redeemers, login.id)
 
 

@@ -102,6 +102,14 @@ async def _by_token(context: Context, said: dict[str, Any]) -> Login | None:
     return await store.login_of_id(context.db, id=mailed.user_id)
 
 
+async def welcome(context: Context) -> None:
+    """Sign in somebody whom a remember-me cookie speaks for: from here on they have a session again."""
+    login = None if context.actor.id is None else await store.login_of_id(context.db, id=context.actor.id)
+    if login is not None:
+        await actions.do_sign_in(context, login, is_seen=False)
+        context.web.give_token()
+
+
 async def destroy(context: Context) -> Reply:
     """Sign out."""
     if context.actor.id is None:
