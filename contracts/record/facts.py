@@ -18,7 +18,8 @@ _SECRET = re.compile(
     r"(^|[_\[.-])(token|secret|password|api_?key|csrf|authenticity_token|hash)(\]?$|_)", re.IGNORECASE
 )
 _IN_ADDRESS = re.compile(
-    r"(?P<name>[?&;][\w.\[\]-]*(?:token|secret|password|api_?key|hash|signature|code)=)[^&#;\"'\s]+", re.IGNORECASE
+    r"(?P<name>[?&;][\w.\[\]-]*(?:token|secret|password|api_?key|hash|signature|code)=)[^&#;\"'\s]+",
+    re.IGNORECASE,
 )
 _SIGNED = re.compile(r"[A-Za-z0-9_=%+/-]{16,}--[0-9a-f]{40,}")
 _KINDS = (("html", "$html"), ("csv", "$csv"), ("xml", "$xml"), ("text/", "$lines"))
