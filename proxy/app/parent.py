@@ -38,7 +38,7 @@ from proxy.telemetry.log import Format, configure_events
 from proxy.telemetry.metrics import Snapshot, series, total
 from proxy.telemetry.window import Window
 
-_COUNT_EVERY: Final = 0.5
+_COUNT_EVERY: Final = 1.0
 
 log = structlog.get_logger()
 
