@@ -169,12 +169,17 @@ def _print_unit(unit: dict[str, Any]) -> None:
         typer.echo(f"  missing         about {_span(unit['estimate'])} at today's traffic")
     elif unit["estimate"] is None and unit["waits_for"] == "evidence":
         typer.echo("  missing         waiting alone does not help")
-    for verdict in unit["verdicts"]:
-        sign = {"pass": "+", "fail": "-"}.get(verdict["outcome"], "?")
-        name = verdict["gate"] if len(unit["groups"]) == 1 else f"{verdict['gate']} ({verdict['group']})"
-        typer.echo(f"  {sign} {name:14} {verdict['reason']}")
+    _print_verdicts(unit["verdicts"])
     if unit["possible"]:
         typer.echo(f"  possible        {', '.join(unit['possible'])}")
+
+
+def _print_verdicts(verdicts: list[dict[str, Any]]) -> None:
+    several = len({verdict["group"] for verdict in verdicts}) > 1
+    for verdict in verdicts:
+        sign = {"pass": "+", "fail": "-"}.get(verdict["outcome"], "?")
+        name = f"{verdict['gate']} ({verdict['group']})" if several else verdict["gate"]
+        typer.echo(f"  {sign} {name:14} {verdict['reason']}")
 
 
 def _order(
@@ -379,9 +384,7 @@ def can_i_shift(
         typer.echo(f"{words}: {told['unit']} from {told['share']:g} % to {percent:g} %")
         for reason in told["reasons"]:
             typer.echo(f"  {reason}")
-        for verdict in told["verdicts"]:
-            sign = {"pass": "+", "fail": "-"}.get(verdict["outcome"], "?")
-            typer.echo(f"  {sign} {verdict['gate']:14} {verdict['reason']}")
+        _print_verdicts(told["verdicts"])
     raise SystemExit(int(_EXITS[told["answer"]]))
 
 
