@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Build the compiled scanner beside its source: `python build_compiled.py`.
+"""Build the compiled forms of the hot path's modules: `python build_compiled.py`.
 
-Optional: without it (no compiler, no Cython, another interpreter) everything works, at more CPU per request. Exit code
-0: built or up to date, 1: it cannot be built here, and why.
+Optional: without them (no compiler, no Cython, another interpreter) everything works, at more CPU per request.
+Exit code 0: built or up to date, 1: it cannot be built here, and why.
 """
 
 from __future__ import annotations
@@ -15,21 +15,29 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-MODULE = "proxy.dataplane._scan"
-SOURCE = Path(__file__).parent / "proxy" / "dataplane" / "_scan.pyx"
+from proxy import compiled
+
+ROOT = Path(__file__).parent
+# Types come from the .pxd files alone: annotations are for mypy, and str or int there may be an enumeration.
+DIRECTIVES = ("annotation_typing=False", "nonecheck=True", "embedsignature=False")
 
 
-def target() -> Path:
-    """The extension module's file for this interpreter."""
-    suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    return SOURCE.with_name(f"_scan{suffix}")
+def modules() -> dict[str, Path]:
+    """Name → source of what is to be compiled."""
+    return {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts): file
+        for file in compiled.sources()
+        if file.suffix != ".pxd"
+    }
 
 
 def build() -> str | None:
-    """Build; None when it is there, else why it cannot be."""
-    if target().exists() and target().stat().st_mtime >= SOURCE.stat().st_mtime:
+    """Build; None when all is there, else why it cannot be."""
+    if compiled.fits():
         return None
     compiler = shlex.split(os.environ.get("CC") or "cc")
     if shutil.which(compiler[0]) is None:
@@ -39,46 +47,40 @@ def build() -> str | None:
         return f"Python's headers are not in {include}"
     if importlib.util.find_spec("Cython") is None:
         return "Cython is not installed"
-    with tempfile.TemporaryDirectory() as folder:
-        code = Path(folder) / "_scan.c"
-        made = Path(folder) / "_scan.so"
-        translate = [
-            sys.executable,
-            "-m",
-            "cython",
-            "-3",
-            "--module-name",
-            MODULE,
-            str(SOURCE),
-            "-o",
-            str(code),
-        ]
-        problem = _run("Cython", translate)
-        if problem is not None:
-            return problem
-        flags = ["-undefined", "dynamic_lookup"] if sys.platform == "darwin" else []
-        command = [
-            *compiler,
-            "-O3",
-            "-fPIC",
-            "-shared",
-            "-w",
-            *flags,
-            f"-I{include}",
-            str(code),
-            "-o",
-            str(made),
-        ]
-        problem = _run("the C compiler", command)
-        if problem is not None:
-            return problem
-        shutil.copyfile(made, target().with_suffix(".new"))
-        target().with_suffix(".new").replace(target())
-    return None
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(os.cpu_count()) as several:
+        made = Path(name)
+        command = [*compiler, "-O3", "-fPIC", "-shared", "-w", f"-I{include}"]
+        if sys.platform == "darwin":
+            command += ["-undefined", "dynamic_lookup"]
+        problems = list(several.map(partial(_build, made, command), *zip(*modules().items(), strict=True)))
+        problem = next(filter(None, problems), None)
+        if problem is None:
+            _put(made)
+    return problem
+
+
+def _build(made: Path, compiler: list[str], module: str, source: Path) -> str | None:
+    """One module, into the folder `made`."""
+    code = made / f"{module}.c"
+    directives = [word for directive in DIRECTIVES for word in ("-X", directive)]
+    translate = [sys.executable, "-m", "cython", "-3", *directives, "--module-name", module]
+    problem = _run(f"Cython ({module})", [*translate, str(source), "-o", str(code)])
+    return problem or _run(
+        f"the C compiler ({module})", [*compiler, str(code), "-o", str(made / f"{module}{compiled.SUFFIX}")]
+    )
+
+
+def _put(made: Path) -> None:
+    """The modules to their place; the digest last, for it says that the others are whole."""
+    shutil.rmtree(compiled.FOLDER, ignore_errors=True)
+    compiled.FOLDER.mkdir()
+    for module in modules():
+        shutil.copy(made / f"{module}{compiled.SUFFIX}", compiled.FOLDER)
+    compiled.seal()
 
 
 def _run(name: str, command: list[str]) -> str | None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     return f"{name} failed:\n{done.stdout}{done.stderr}" if done.returncode else None
 
 
@@ -86,9 +88,9 @@ def main() -> int:
     """Entry point."""
     problem = build()
     if problem is not None:
-        sys.stderr.write(f"banyan: no compiled scanner: {problem}. The one in Python is used.\n")
+        sys.stderr.write(f"banyan: no compiled modules: {problem}. The edge runs in Python.\n")
         return 1
-    sys.stdout.write(f"{target().name} is up to date\n")
+    sys.stdout.write("the compiled modules are up to date\n")
     return 0
 
 

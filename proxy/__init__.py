@@ -19,3 +19,7 @@ the edge says to bytes that are no request; a *failure* is how it ends an exchan
 
 Layers, each knowing only those below: app → dataplane → routing → config → telemetry → model.
 """
+
+from proxy import compiled
+
+compiled.install()

@@ -10,6 +10,8 @@ the rules stand in one place.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memcmp, memcpy
 
+from proxy.dataplane.heads cimport RequestHead, ResponseHead
+
 from proxy.dataplane.scan import Scanner as PythonScanner
 
 cdef extern from *:
@@ -149,28 +151,6 @@ cdef long long _number(const unsigned char *value, Py_ssize_t size) nogil:
             return -1
         number = number * 10 + (value[at] - 48)
     return number
-
-
-cdef class RequestHead:
-    """See `heads.RequestHead`."""
-
-    cdef public bytes method, target, path, query, block, host, connection, encoding
-    cdef public dict fields, forwarding
-    cdef public object length
-    cdef public int minor
-    cdef public Py_ssize_t size
-    cdef public bint keep_alive, upgrade
-
-
-cdef class ResponseHead:
-    """See `heads.ResponseHead`."""
-
-    cdef public bytes status_line, block, upgrade, connection, encoding
-    cdef public dict fields
-    cdef public object length
-    cdef public int status, minor
-    cdef public Py_ssize_t size
-    cdef public bint keep_alive
 
 
 cdef class Scanner:

@@ -11,11 +11,11 @@ import asyncio
 from typing import TYPE_CHECKING, Final, cast
 
 from proxy.dataplane import closing, compose
-from proxy.dataplane.exchange import FAILURES
+from proxy.dataplane.failures import FAILURES, NEVER_SENT, TOO_SLOW
 from proxy.dataplane.forwarded import client_address, forwarding_lines, is_trusted
 from proxy.dataplane.framing import END_OF_CHUNKS, ChunkedReader, LengthReader, chunk
 from proxy.dataplane.heads import CHUNKED, RequestHead, ResponseHead
-from proxy.dataplane.timers import NEVER
+from proxy.dataplane.timers import NEVER, TICK
 from proxy.model import Malformed
 
 if TYPE_CHECKING:
@@ -33,8 +33,11 @@ _STREAM: Final = 5
 _PIPELINE_BYTES: Final = 65_536  # of requests sent ahead; more is left in the socket
 
 
-class ClientConnection(asyncio.Protocol):
-    """See the module. `edge` is shared by all connections of a worker."""
+class ClientConnection:
+    """See the module. `edge` is shared by all connections of a worker.
+
+    It is an `asyncio.Protocol` in all but name: compiled, a class cannot have one in Python for a base.
+    """
 
     __slots__ = (
         "_chunked",
@@ -90,7 +93,7 @@ class ClientConnection(asyncio.Protocol):
         self.secure = secure or transport.get_extra_info("sslcontext") is not None
         self.trusted = is_trusted(self.peer, edge.table.trusted_proxies)
         if edge.arrived(self):
-            self._wait(_HEAD, edge.limits.head_time)
+            self._wait(_HEAD, edge.limits.head_time, edge.now())
         else:
             edge.dropped("too-many-connections")
             message = "There are too many connections from this address."
@@ -122,7 +125,7 @@ class ClientConnection(asyncio.Protocol):
             if self._half_closed:
                 self._end_of_requests()
             elif data and self._phase == _IDLE:
-                self._wait(_HEAD, edge.limits.head_time)
+                self._wait(_HEAD, edge.limits.head_time, edge.now())
             return
         self._held = b""
         if edge.mark and head.forwarding.get(_SHADOW) == edge.mark:
@@ -145,10 +148,7 @@ class ClientConnection(asyncio.Protocol):
         exchange = self.exchange = edge.decide(head, self, address)
         exchange.unsent.append(
             compose.request_bytes(
-                head,
-                authority=exchange.pool.authority,
-                forwarding=self._forwarding_lines(head),
-                request_id=exchange.request_id,
+                head, exchange.pool.authority, self._forwarding_lines(head), exchange.request_id
             )
         )
         if head.length != 0:
@@ -167,7 +167,7 @@ class ClientConnection(asyncio.Protocol):
             self._held = rest
         exchange.pool.acquire(exchange)
         if exchange.upstream is None and self.exchange is exchange:
-            self._wait(_QUEUE, exchange.pool.backend.pool.wait)
+            self._wait(_QUEUE, exchange.pool.backend.pool.wait, exchange.started_at)
 
     def _forwarding_lines(self, head: RequestHead) -> bytes:
         """What tells the backend of the client. A connection's requests name one host, as a rule."""
@@ -207,9 +207,9 @@ class ClientConnection(asyncio.Protocol):
             exchange.unsent.append(out)
             return
         if rest is None:
-            self._wait(_UPLOAD, exchange.timeouts.request_body)
+            self._wait(_UPLOAD, exchange.timeouts.request_body, self._edge.now())
         elif self._phase == _UPLOAD:
-            self._wait(_FIRST_BYTE, exchange.timeouts.first_byte)
+            self._wait(_FIRST_BYTE, exchange.timeouts.first_byte, self._edge.now())
         if out:
             upstream.transport.write(out)
 
@@ -241,15 +241,15 @@ class ClientConnection(asyncio.Protocol):
 
     # -- the backend speaks -----------------------------------------------------------------------------------
 
-    def upstream_ready(self) -> None:
+    def upstream_ready(self, now: float) -> None:
         """The exchange has its connection, and what was held back for it is sent."""
         exchange = self.exchange
         if exchange is None:
             return
         if exchange.request_body is not None:
-            self._wait(_UPLOAD, exchange.timeouts.request_body)
+            self._wait(_UPLOAD, exchange.timeouts.request_body, now)
         else:
-            self._wait(_FIRST_BYTE, exchange.timeouts.first_byte)
+            self._wait(_FIRST_BYTE, exchange.timeouts.first_byte, now)
         if self._paused_for_upstream:
             self._paused_for_upstream = False
             self._resume_reading()
@@ -265,22 +265,23 @@ class ClientConnection(asyncio.Protocol):
             self._resume_reading()
         if exchange is not None and self._phase == _UPLOAD:
             timeouts = exchange.timeouts
-            self._wait(_UPLOAD, timeouts.stream_idle if full else timeouts.request_body)
+            seconds = timeouts.stream_idle if full else timeouts.request_body
+            self._wait(_UPLOAD, seconds, self._edge.now())
 
     def interim(self, head: ResponseHead) -> None:
         """A 1xx goes to the client at once, if its HTTP knows such."""
         exchange = self.exchange
         if exchange is not None and exchange.head.minor == 1:
-            self._transport.write(compose.response_bytes(head, chunked=False, connection=b"", cookie=None))
+            self._transport.write(compose.response_bytes(head, False, b"", None))
 
-    def answer(self, head: ResponseHead, payload: bytes, done: bool) -> None:
+    def answer(self, head: ResponseHead, payload: bytes, done: bool, now: float) -> None:
         """The answer's head came, with the first of its body; `done`: that was all."""
         exchange = self.exchange
         if exchange is None:
             return
         request = exchange.head
         exchange.status = head.status
-        exchange.first_byte_at = self._edge.now()
+        exchange.first_byte_at = now
         if exchange.capture is not None:
             exchange.capture.head = head
         self._chunked = head.length < 0 and request.minor == 1
@@ -293,48 +294,47 @@ class ClientConnection(asyncio.Protocol):
         )
         persistent = b"" if request.minor == 1 else b"keep-alive"
         connection = b"close" if self._close_after else persistent
-        out = compose.response_bytes(
-            head, chunked=self._chunked, connection=connection, cookie=self._edge.own_cookie(exchange, head)
-        )
-        self._send(exchange, out, payload, done)
+        cookie = self._edge.own_cookie(exchange, head)
+        out = compose.response_bytes(head, self._chunked, connection, cookie)
+        self._send(exchange, out, payload, done, now)
 
-    def answer_more(self, payload: bytes, done: bool) -> None:
+    def answer_more(self, payload: bytes, done: bool, now: float) -> None:
         """More of the answer's body."""
         if self.exchange is not None:
-            self._send(self.exchange, b"", payload, done)
+            self._send(self.exchange, b"", payload, done, now)
 
-    def _send(self, exchange: Exchange, out: bytes, payload: bytes, done: bool) -> None:
+    def _send(self, exchange: Exchange, head: bytes, payload: bytes, done: bool, now: float) -> None:
         if payload:
             exchange.bytes_out += len(payload)
             if exchange.capture is not None:
                 exchange.capture.add(payload)
-            out += chunk(payload) if self._chunked else payload
-        if done and self._chunked:
-            out += END_OF_CHUNKS
+        if self._chunked:
+            payload = (chunk(payload) if payload else b"") + (END_OF_CHUNKS if done else b"")
+        out = head + payload
         if out:
             self._transport.write(out)
         if done:
-            self._complete(exchange)
+            self._complete(exchange, now)
         elif not self._write_paused:
-            self._wait(_STREAM, exchange.timeouts.stream_idle)
+            self._wait(_STREAM, exchange.timeouts.stream_idle, now)
 
-    def _complete(self, exchange: Exchange) -> None:
+    def _complete(self, exchange: Exchange, now: float) -> None:
         """The answer is sent: account for it, then go on, or close."""
         unfinished = exchange.request_body is not None
         self.exchange = None
-        self._edge.account(exchange)
+        self._edge.account(exchange, now)
         if unfinished:
             self._close(linger=True)
         elif self._close_after or (self._half_closed and not self._held):
             self._close(linger=exchange.head.keep_alive)  # a client that did not say so may have sent more
         else:
-            self._next()
+            self._next(now)
 
-    def _next(self) -> None:
+    def _next(self, now: float) -> None:
         if self._paused_for_upstream or len(self._held) > _PIPELINE_BYTES:
             self._paused_for_upstream = False
             self._resume_reading()
-        self._wait(_IDLE, self._edge.limits.idle)
+        self._wait(_IDLE, self._edge.idle_seconds, now)
         if self._held and not self._write_paused:
             self._edge.loop.call_soon(self._go_on)
 
@@ -348,7 +348,7 @@ class ClientConnection(asyncio.Protocol):
         exchange = self.exchange
         if exchange is None:
             return
-        if code not in _NEVER_SENT or not self.divert():
+        if code not in NEVER_SENT or not self.divert():
             self._fail(code)
 
     def divert(self) -> bool:
@@ -358,7 +358,7 @@ class ClientConnection(asyncio.Protocol):
             return False
         exchange.pool.acquire(exchange)
         if exchange.upstream is None and self.exchange is exchange:
-            self._wait(_QUEUE, exchange.pool.backend.pool.wait)
+            self._wait(_QUEUE, exchange.pool.backend.pool.wait, self._edge.now())
         return True
 
     def switch(self, head: ResponseHead, upstream: asyncio.Transport, early: bytes) -> None:
@@ -368,13 +368,13 @@ class ClientConnection(asyncio.Protocol):
             upstream.abort()
             return
         exchange.status = head.status
-        exchange.first_byte_at = self._edge.now()
+        now = exchange.first_byte_at = self._edge.now()
         sent_ahead, self._held = self._held, b""
         cookie = self._edge.own_cookie(exchange, head)
-        out = compose.response_bytes(head, chunked=False, connection=b"Upgrade", cookie=cookie)
+        out = compose.response_bytes(head, False, b"Upgrade", cookie)
         self._transport.write(out + early)
         self.exchange = None
-        self._edge.account(exchange)
+        self._edge.account(exchange, now)
         self._edge.wheel.forget(self)
         self._edge.left(self)
         end = self._edge.tunnels.join(self._transport, upstream, exchange.timeouts.tunnel_idle)
@@ -391,7 +391,7 @@ class ClientConnection(asyncio.Protocol):
         self._write_paused = True
         exchange = self.exchange
         if exchange is not None:
-            self._wait(_STREAM, exchange.timeouts.stream_idle)
+            self._wait(_STREAM, exchange.timeouts.stream_idle, self._edge.now())
             if exchange.upstream is not None:
                 exchange.upstream.hold()
 
@@ -402,7 +402,7 @@ class ClientConnection(asyncio.Protocol):
         if exchange is None:
             self._go_on()
         elif exchange.upstream is not None:
-            self._wait(_STREAM, exchange.timeouts.stream_idle)
+            self._wait(_STREAM, exchange.timeouts.stream_idle, self._edge.now())
             exchange.upstream.go_on()
 
     def _resume_reading(self) -> None:
@@ -411,13 +411,17 @@ class ClientConnection(asyncio.Protocol):
 
     # -- the end ----------------------------------------------------------------------------------------------
 
-    def _wait(self, phase: int, seconds: float) -> None:
+    def _wait(self, phase: int, seconds: float, now: float) -> None:
         """From now on the connection waits for `phase`, so long; never beyond the end of its exchange."""
         self._phase = phase
-        deadline = self._edge.now() + seconds
-        if self.exchange is not None and self.exchange.ends_at < deadline:
-            deadline = self.exchange.ends_at
-        self._edge.wheel.watch(self, deadline)
+        deadline = now + seconds
+        exchange = self.exchange
+        if exchange is not None and exchange.ends_at < deadline:
+            deadline = exchange.ends_at
+        if self.slot and deadline >= (self.slot - 1) * TICK:
+            self.deadline = deadline  # not before the wheel looks again: nothing to tell it
+        else:
+            self._edge.wheel.watch(self, deadline)
 
     def on_deadline(self, now: float) -> None:
         """The wheel: what this connection waited for did not come."""
@@ -479,10 +483,10 @@ class ClientConnection(asyncio.Protocol):
         upstream = exchange.upstream
         if upstream is not None:
             exchange.upstream = None
-            upstream.abandon(at_fault=code in _TOO_SLOW)
+            upstream.abandon(at_fault=code in TOO_SLOW)
         else:
             exchange.pool.give_up(exchange)
-        self._edge.account(exchange)
+        self._edge.account(exchange, self._edge.now())
 
     def _refuse(self, status: int, code: str, message: str) -> None:
         """Answer what is no request at all, and close."""
@@ -518,11 +522,5 @@ class ClientConnection(asyncio.Protocol):
 
 
 _SHADOW: Final = b"x-banyan-shadow"
-# Nothing of the request has left the edge when these happen: it may go elsewhere whatever its method.
-_NEVER_SENT: Final = frozenset({"backend_unreachable", "backend_connect_timeout"})
-# The backend's fault, where it had not answered yet.
-_TOO_SLOW: Final = frozenset(
-    {"backend_first_byte_timeout", "backend_stream_timeout", "backend_total_timeout"}
-)
 _NOT_CONNECTED: Final = asyncio.Transport()
 _NOTHING_TOLD: Final[tuple[bytes | None, bytes]] = (None, b"")

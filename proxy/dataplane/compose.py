@@ -16,7 +16,7 @@ BUCKET_COOKIE: Final = b"banyan_bucket"
 _BUCKET_SECONDS: Final = 365 * 86_400
 
 
-def request_bytes(head: RequestHead, *, authority: bytes, forwarding: bytes, request_id: bytes) -> bytes:
+def request_bytes(head: RequestHead, authority: bytes, forwarding: bytes, request_id: bytes) -> bytes:
     """The request's head for a backend: raw target, raw lines, what the edge adds behind them.
 
     `authority`: Host where the client (HTTP/1.0) sent none. `forwarding`: lines that tell of the client.
@@ -27,18 +27,24 @@ def request_bytes(head: RequestHead, *, authority: bytes, forwarding: bytes, req
     elif head.length == CHUNKED:
         hop = b"Transfer-Encoding: chunked\r\n"
     host = b"" if head.host else b"Host: " + authority + b"\r\n"
-    return b"%b %b HTTP/1.1\r\n%b%b%b%bX-Request-Id: %b\r\n\r\n" % (
-        head.method,
-        head.target,
-        host,
-        head.block,
-        hop,
-        forwarding,
-        request_id,
+    return b"".join(
+        (
+            head.method,
+            b" ",
+            head.target,
+            b" HTTP/1.1\r\n",
+            host,
+            head.block,
+            hop,
+            forwarding,
+            b"X-Request-Id: ",
+            request_id,
+            b"\r\n\r\n",
+        )
     )
 
 
-def response_bytes(head: ResponseHead, *, chunked: bool, connection: bytes, cookie: bytes | None) -> bytes:
+def response_bytes(head: ResponseHead, chunked: bool, connection: bytes, cookie: bytes | None) -> bytes:
     """The answer's head for the client. `connection`: value of Connection, empty for none."""
     out = head.status_line + b"\r\n" + head.block
     if cookie is not None:

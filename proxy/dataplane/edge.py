@@ -11,7 +11,7 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Final, TypedDict, cast
 
 import msgspec
 import structlog
@@ -27,8 +27,8 @@ from proxy.dataplane.scanner import make_scanner
 from proxy.dataplane.timers import TICK, Wheel
 from proxy.dataplane.tunnel import Tunnels
 from proxy.model import HeadLimits
-from proxy.routing.split import Decision, Reason, decide, headers_looked_at, settled
-from proxy.routing.visitor import needs_no_cookie
+from proxy.routing.split import Decision, Reason, choose, headers_looked_at, settled
+from proxy.routing.visitor import Visitor, needs_no_cookie
 from proxy.telemetry.crowd import Crowd
 from proxy.telemetry.metrics import Cell, Placing, Recorder, Snapshot, series
 from proxy.telemetry.stalls import Stalls
@@ -50,7 +50,7 @@ log = structlog.get_logger()
 class Generation:
     """A table with what this worker needs to run it. `pools` and the table's backends go by the same index."""
 
-    __slots__ = ("_accounts", "_settled", "pools", "scanner", "table")
+    __slots__ = ("_accounts", "_matcher", "_routes", "_settled", "pools", "scanner", "table")
 
     def __init__(self, table: Table, pools: list[Pool]) -> None:
         self.table = table
@@ -58,8 +58,15 @@ class Generation:
         noted = headers_looked_at(table) | {b"sec-websocket-key"}
         self.scanner = make_scanner(HeadLimits(limits.head, limits.target, limits.headers), noted)
         self.pools = pools
+        self._matcher = table.matcher
+        self._routes = table.routes
         self._accounts: dict[tuple[int, int, Reason], Account] = {}
         self._settled: dict[int, Decision | None] = {}
+
+    def match(self, method: bytes, path: bytes) -> Route:
+        """The route of a request; where Rails has none, the one for that."""
+        index = self._matcher.find(method, path)
+        return self.table.unmatched if index < 0 else self._routes[index]
 
     def settled(self, route: Route) -> Decision | None:
         """The decision on `route`, if it is the same for nearly all."""
@@ -88,13 +95,16 @@ class Generation:
         return account
 
 
-class Account(NamedTuple):
+class Account:
     """Where exchanges of one kind are counted, and what their log lines have in common."""
 
-    cell: Cell
-    decisions: str
-    place: str
-    crowd: Crowd | None
+    __slots__ = ("cell", "crowd", "decisions", "place")
+
+    def __init__(self, cell: Cell, decisions: str, place: str, crowd: Crowd | None) -> None:
+        self.cell = cell
+        self.decisions = decisions
+        self.place = place
+        self.crowd = crowd
 
 
 class _Handshake(TypedDict, total=False):
@@ -123,6 +133,7 @@ class Edge:
         self.stalls = Stalls(self.now)
         self.connections: set[ClientConnection | Closing | Introduction] = set()
         self.limits = table.limits
+        self.idle_seconds = table.limits.idle
         self._peers: Counter[str] = Counter()
         self._tls: ssl.SSLContext | None = None
         self.draining = False
@@ -165,6 +176,7 @@ class Edge:
             self._retired.append(pool)
         self.generation = Generation(table, pools)
         self.limits = table.limits
+        self.idle_seconds = table.limits.idle
 
     def _pool(self, backend: Backend) -> Pool:
         return Pool(backend, self.loop, self.now, self.recorder.counters)
@@ -181,20 +193,12 @@ class Edge:
         """Route a request and choose its side: an exchange under the generation that runs now."""
         generation = self.generation
         table = generation.table
-        route = table.match(head.method, head.path) or table.unmatched
+        route = generation.match(head.method, head.path)
         decision = generation.settled(route)
         if decision is None or not needs_no_cookie(table, self._reader, head.fields):
-            decision = decide(
-                table,
-                route,
-                method=head.method,
-                path=head.path,
-                query=head.query,
-                headers=head.fields,
-                reader=self._reader,
-                peer=address,
-                available=[pool.available for pool in generation.pools],
-            )
+            visitor = Visitor(table, self._reader, head.fields, head.query, address, None)
+            available = [pool.available for pool in generation.pools]
+            decision = choose(table, route, head.method, head.path, head.fields, visitor, available)
         said = head.forwarding.get(b"x-request-id")
         request_id = said if said is not None and _REQUEST_ID.match(said) else self.new_request_id()
         exchange = Exchange(client, head, generation, route, decision, request_id, self.now())
@@ -232,17 +236,18 @@ class Edge:
 
     # -- accounts ---------------------------------------------------------------------------------------------
 
-    def account(self, exchange: Exchange) -> None:
+    def account(self, exchange: Exchange, now: float) -> None:
         """Count and log an exchange that ended."""
-        seconds = self.now() - exchange.started_at
+        seconds = now - exchange.started_at
         failure = exchange.failure
-        cell, decisions, place, crowd = exchange.generation.account(exchange, self.recorder, self._access_log)
+        account = exchange.generation.account(exchange, self.recorder, self._access_log)
+        cell = account.cell
         faulty = bool(failure) and not failure.startswith("client_")
         at = cell.add(exchange.status, seconds, faulty, exchange.bytes_in, exchange.bytes_out)
-        if crowd is not None and exchange.decision.subject:
-            crowd.add(exchange.decision.subject, at, faulty or exchange.status >= 500)
+        if account.crowd is not None and exchange.decision.subject:
+            account.crowd.add(exchange.decision.subject, at, faulty or exchange.status >= 500)
         counters = self.recorder.counters
-        counters[decisions] += 1
+        counters[account.decisions] += 1
         if failure:
             counters[series("banyan_edge_failures_total", code=failure, side=cell.side)] += 1
         if exchange.retried:
@@ -250,7 +255,7 @@ class Edge:
         if self._access_log.on:
             first_byte = exchange.first_byte_at - exchange.started_at if exchange.first_byte_at else 0.0
             self._access_log.line(
-                place,
+                account.place,
                 exchange.request_id.decode(),
                 exchange.head.method.decode(),
                 exchange.status,
@@ -326,10 +331,10 @@ class Edge:
             "ssl_shutdown_timeout": self.limits.linger,
         }
 
-    def _new_connection(self) -> ClientConnection | Introduction:
-        return (
-            Introduction(self) if self.table.proxy_protocol and self._tls is None else ClientConnection(self)
-        )
+    def _new_connection(self) -> asyncio.Protocol:
+        if self.table.proxy_protocol and self._tls is None:
+            return Introduction(self)
+        return cast("asyncio.Protocol", ClientConnection(self))
 
     def arrived(self, connection: ClientConnection) -> bool:
         """A client is connected. False: its address has as many connections already as it may."""

@@ -18,25 +18,6 @@ if TYPE_CHECKING:
     from proxy.routing.split import Decision
     from proxy.routing.table import Route
 
-# How an exchange can fail: code → (status for the client where nothing was sent yet, message). Codes are stable:
-# they are metric labels and stand in logs; docs/operations.md explains each.
-FAILURES: Final = {
-    "backend_unreachable": (502, "The application could not be reached."),
-    "backend_connect_timeout": (504, "The application did not accept the connection in time."),
-    "backend_reset": (502, "The application closed the connection before it answered."),
-    "backend_malformed": (502, "The application's answer broke the rules of HTTP."),
-    "backend_first_byte_timeout": (504, "The application did not answer in time."),
-    "backend_stream_timeout": (504, "The application's answer stalled."),
-    "backend_total_timeout": (504, "The application took too long."),
-    "pool_full": (503, "Too many requests are waiting for the application."),
-    "pool_timeout": (503, "No connection to the application became free in time."),
-    "request_timeout": (408, "The request did not arrive in time."),
-    "body_too_large": (413, "The request's body is larger than this address accepts."),
-    "client_closed": (499, "The client closed the connection."),
-    "client_stalled": (499, "The client stopped reading."),
-    "shutdown": (503, "The server is shutting down."),
-}
-
 
 class Exchange:
     """A request on its way. Made when its head is complete, accounted for exactly once when it ends.

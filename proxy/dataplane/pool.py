@@ -15,7 +15,7 @@ import asyncio
 import errno
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import structlog
 
@@ -57,7 +57,7 @@ class Pool:
         self.circuits = [Circuit(backend.breaker, patience) for _ in backend.addresses]
         self._up = [True] * len(backend.addresses)
         self._loop = loop
-        self._now = now
+        self.now = now
         self._counters = counters
         self._idle: list[UpstreamConnection] = []
         self._all: set[UpstreamConnection] = set()
@@ -65,6 +65,8 @@ class Pool:
         self._connecting: set[asyncio.Task[None]] = set()
         self._turn = 0
         self._retired = False
+        self._idle_seconds = backend.pool.idle
+        self._max_idle = backend.pool.max_idle
         self.authority = backend.addresses[0].authority.encode()
 
     def serves(self, backend: Backend) -> bool:
@@ -95,7 +97,7 @@ class Pool:
             self._judge()
 
     def _judge(self) -> None:
-        now = self._now()
+        now = self.now()
         self.available = any(
             up and circuit.admits(now) for up, circuit in zip(self._up, self.circuits, strict=True)
         )
@@ -104,19 +106,19 @@ class Pool:
 
     def sent(self, address: int) -> None:
         """A request is on its way to an address that failed lately."""
-        self.circuits[address].sent(self._now())
+        self.circuits[address].sent(self.now())
         self._judge()
 
     def answered(self, address: int) -> None:
         """An address that failed lately answered."""
-        if self.circuits[address].answered(self._now()):
+        if self.circuits[address].answered(self.now()):
             self._judge()
             log.warning("circuit closed", backend=self.backend.name, url=self._authority(address))
 
     def failed(self, address: int, *, certain: bool = False) -> None:
         """An address failed a request before it answered; `certain`: no connection could be made."""
         was_closed = self.circuits[address].state is State.CLOSED
-        if not self.circuits[address].failed(self._now(), certain=certain):
+        if not self.circuits[address].failed(self.now(), certain=certain):
             return
         self._judge()
         if was_closed:
@@ -131,7 +133,7 @@ class Pool:
 
     def undecided(self, address: int) -> None:
         """A request ended before the address could answer, and not by its fault."""
-        self.circuits[address].undecided(self._now())
+        self.circuits[address].undecided(self.now())
         self._judge()
 
     def is_open(self) -> bool:
@@ -147,7 +149,7 @@ class Pool:
         """Give `exchange` a connection, now or later; or fail it."""
         connection = self._take_idle(exchange)
         if connection is not None:
-            connection.begin(exchange)
+            connection.begin(exchange, exchange.started_at)
             return
         limits = self.backend.pool
         if len(self._waiting) >= limits.waiting:
@@ -160,7 +162,9 @@ class Pool:
     def _take_idle(self, exchange: Exchange) -> UpstreamConnection | None:
         if not self._idle or exchange.retried:  # what met one stale connection shall not meet the next
             return None
-        oldest = self._now() - self.backend.pool.idle * (1.0 if exchange.may_be_repeated() else _SURE_PART)
+        oldest = exchange.started_at - self._idle_seconds * (
+            1.0 if exchange.may_be_repeated() else _SURE_PART
+        )
         while self._idle and self._idle[-1].idle_since >= oldest:  # the others are older still
             connection = self._idle.pop()
             if not connection.transport.is_closing():
@@ -174,20 +178,20 @@ class Pool:
         except ValueError:
             return
 
-    def release(self, connection: UpstreamConnection) -> None:
+    def release(self, connection: UpstreamConnection, now: float) -> None:
         """`connection` finished an exchange cleanly: to the next in line, or among the idle ones."""
         if self._waiting:
-            connection.begin(self._waiting.popleft())
+            connection.begin(self._waiting.popleft(), now)
             return
         circuit = self.circuits[connection.address]
         if circuit.state is State.TRIAL and connection.fresh:
             self.undecided(
                 connection.address
             )  # whom it was made for is served already: it proves nothing yet
-        if self._retired or circuit.state is State.OPEN or len(self._idle) >= self.backend.pool.max_idle:
+        if self._retired or circuit.state is State.OPEN or len(self._idle) >= self._max_idle:
             connection.transport.close()
             return
-        connection.idle_since = self._now()
+        connection.idle_since = now
         self._idle.append(connection)
 
     def lost(self, connection: UpstreamConnection) -> None:
@@ -219,7 +223,7 @@ class Pool:
                     self.failed(address, certain=True)
                 continue
             self._all.add(connection)
-            self.release(connection)
+            self.release(connection, self.now())
             return
         # Whoever waits for a connection that others hold may still get it; without any, nobody will.
         hopeless = [exchange] if self._all or len(self._connecting) > 1 else list(self._waiting)
@@ -231,14 +235,14 @@ class Pool:
     async def _open(self, address: int) -> UpstreamConnection:
         at = self.backend.addresses[address]
         connection = UpstreamConnection(self, address)
-        await self._loop.create_connection(lambda: connection, at.host, at.port)
+        await self._loop.create_connection(lambda: cast("asyncio.Protocol", connection), at.host, at.port)
         return connection
 
     def _order(self) -> list[int]:
         """All addresses: in turn, those first that are up and whose circuit admits requests."""
         count = len(self._up)
         self._turn = (self._turn + 1) % count
-        now = self._now()
+        now = self.now()
         turns = [(self._turn + step) % count for step in range(count)]
         return sorted(turns, key=lambda at: (not self._up[at], not self.circuits[at].admits(now)))
 
@@ -246,7 +250,7 @@ class Pool:
         """Close what was idle too long, see which circuits admit again. To be called every second or oftener."""
         if not self.available:
             self._judge()
-        oldest = self._now() - self.backend.pool.idle
+        oldest = self.now() - self.backend.pool.idle
         stale = 0
         while stale < len(self._idle) and self._idle[stale].idle_since < oldest:
             self._idle[stale].transport.close()

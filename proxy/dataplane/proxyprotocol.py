@@ -146,7 +146,7 @@ class Introduction(asyncio.Protocol):
         edge = self._edge
         edge.wheel.forget(self)
         client = ClientConnection(edge)
-        self._transport.set_protocol(client)
+        self._transport.set_protocol(cast("asyncio.Protocol", client))
         client.introduced(self._transport, header.address, header.secure)
         edge.left(self)
         if len(self._held) > header.size:

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Which implementation of the scanner runs: the compiled one where it was built, else the one in Python.
-
-`BANYAN_PURE=1` in the environment keeps to Python.
-"""
+"""Which implementation of the scanner runs: the compiled one where it may (see `proxy.compiled`), else Python's."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
@@ -41,11 +37,10 @@ def make_scanner(limits: HeadLimits, noted: Iterable[bytes]) -> AnyScanner:
 
 
 def _best() -> Callable[[HeadLimits, frozenset[bytes]], AnyScanner]:
-    if os.environ.get("BANYAN_PURE") != "1":
-        with contextlib.suppress(ImportError):  # it was not built: see build_compiled.py
-            from proxy.dataplane import _scan
+    with contextlib.suppress(ImportError):  # it was not built, or is not wanted
+        from proxy.dataplane import _scan
 
-            return _scan.Scanner
+        return _scan.Scanner
     return scan.Scanner
 
 

@@ -26,8 +26,11 @@ _INTERIM_LIMIT: Final = 16
 _READ_BYTES: Final = 65_536
 
 
-class UpstreamConnection(asyncio.Protocol):
-    """Lives in a pool between exchanges. `idle_since` is meaningful only there; `fresh` until its first answer."""
+class UpstreamConnection:
+    """Lives in a pool between exchanges. `idle_since` is meaningful only there; `fresh` until its first answer.
+
+    It is an `asyncio.Protocol` in all but name: compiled, a class cannot have one in Python for a base.
+    """
 
     __slots__ = (
         "_body",
@@ -62,7 +65,7 @@ class UpstreamConnection(asyncio.Protocol):
         """asyncio: the connection stands."""
         self.transport = cast("asyncio.Transport", transport)
 
-    def begin(self, exchange: Exchange) -> None:
+    def begin(self, exchange: Exchange, now: float) -> None:
         """Carry `exchange`: send its head and what came of its body."""
         self.exchange = exchange
         exchange.upstream = self
@@ -72,9 +75,13 @@ class UpstreamConnection(asyncio.Protocol):
         self._body = None
         if self.circuit.alert:
             self.pool.sent(self.address)
-        exchange.client.upstream_ready()  # before anything is written: that may fill the connection
-        self.transport.write(b"".join(exchange.unsent))
-        del exchange.unsent[1:]  # the head stays: a stale connection may make it necessary again
+        exchange.client.upstream_ready(now)  # before anything is written: that may fill the connection
+        unsent = exchange.unsent
+        if len(unsent) == 1:
+            self.transport.write(unsent[0])
+            return
+        self.transport.write(b"".join(unsent))
+        del unsent[1:]  # the head stays: a stale connection may make it necessary again
 
     def data_received(self, data: bytes) -> None:
         """asyncio: a piece of the answer."""
@@ -82,16 +89,17 @@ class UpstreamConnection(asyncio.Protocol):
         if exchange is None:
             self.transport.abort()  # it spoke out of turn: whatever it says next belongs to nobody
             return
+        now = self.pool.now()
         try:
             if self._body is None:
-                self._answer(exchange, data)
+                self._answer(exchange, data, now)
             else:
                 payload, rest = self._body.feed(data)
-                self._deliver(exchange, payload, rest)
+                self._deliver(exchange, payload, rest, now)
         except Malformed:
             self._fail("backend_malformed")
 
-    def _answer(self, exchange: Exchange, data: bytes) -> None:
+    def _answer(self, exchange: Exchange, data: bytes, now: float) -> None:
         if self._held:
             data = self._held + data
         while True:
@@ -124,17 +132,17 @@ class UpstreamConnection(asyncio.Protocol):
         done = after is not None
         if done:
             self._detach(exchange)
-        exchange.client.answer(head, payload, done)
+        exchange.client.answer(head, payload, done, now)
         if done:
-            self._leave(exchange, clean=not after)
+            self._leave(exchange, not after, now)
 
-    def _deliver(self, exchange: Exchange, payload: bytes, rest: bytes | None) -> None:
+    def _deliver(self, exchange: Exchange, payload: bytes, rest: bytes | None, now: float) -> None:
         if rest is None:
-            exchange.client.answer_more(payload, False)
+            exchange.client.answer_more(payload, False, now)
             return
         self._detach(exchange)
-        exchange.client.answer_more(payload, True)
-        self._leave(exchange, clean=not rest)
+        exchange.client.answer_more(payload, True, now)
+        self._leave(exchange, not rest, now)
 
     def _switch(self, exchange: Exchange, head: ResponseHead, rest: bytes) -> None:
         if not exchange.head.upgrade or not accepts_websocket(exchange.head, head):
@@ -147,7 +155,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.exchange = None
         exchange.upstream = None
 
-    def _leave(self, exchange: Exchange, *, clean: bool) -> None:
+    def _leave(self, exchange: Exchange, clean: bool, now: float) -> None:
         """The answer is complete: back to the pool, or closed where the connection cannot be trusted any more."""
         head = self._head
         reusable = (
@@ -162,7 +170,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.fresh = False
         if reusable:
             self.go_on()
-            self.pool.release(self)
+            self.pool.release(self, now)
         else:
             self.transport.abort()
 
@@ -208,7 +216,7 @@ class UpstreamConnection(asyncio.Protocol):
         exchange = self.exchange
         if exchange is not None and self._head is not None and self._head.length == UNTIL_CLOSE:
             self._detach(exchange)
-            exchange.client.answer_more(b"", True)
+            exchange.client.answer_more(b"", True, self.pool.now())
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:

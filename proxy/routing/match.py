@@ -99,9 +99,8 @@ class _Draft:
         ends, formats, globs = map(_by_method, (self.ends, self.formats, self.globs))
         below = [node.lowest for node in (*literals.values(), *([dynamic] if dynamic else []))]
         here = [*ends.values(), *formats.values(), *globs.values(), *(index for index, _, _ in self.regexes)]
-        return Node(
-            literals, dynamic, ends, formats, globs, tuple(self.regexes), min([*below, *here, NOTHING])
-        )
+        lowest = min(below + here, default=NOTHING)
+        return Node(literals, dynamic, ends, formats, globs, tuple(self.regexes), lowest)
 
 
 def _by_method(rows: Iterable[tuple[int, Sequence[str]]]) -> Methods:

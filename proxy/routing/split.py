@@ -95,6 +95,19 @@ def decide(
     `user` replaces the user whom the cookies name (for `explain`).
     """
     visitor = Visitor(table, reader, headers, query, peer, user)
+    return choose(table, route, method, path, headers, visitor, available)
+
+
+def choose(
+    table: Table,
+    route: Route,
+    method: bytes,
+    path: bytes,
+    headers: Mapping[bytes, bytes],
+    visitor: Visitor,
+    available: Sequence[bool],
+) -> Decision:
+    """`decide` for a visitor already met."""
     group = route.group
     if group is None:
         reason = Reason.UNMATCHED if route is table.unmatched else Reason.NO_GROUP

@@ -21,10 +21,10 @@ from hashlib import blake2b
 from secrets import token_bytes
 from typing import NamedTuple
 
+from proxy.routing.sessions import glance, unseal
 from railscompat import marshal
 from railscompat.cookies import EncryptedCookies, SignedCookies
 from railscompat.errors import CookieError, MarshalError
-from railscompat.glance import glance
 from railscompat.session import REMEMBER_COOKIE, SESSION_COOKIE, keys_of, remembered, user_of
 
 BUCKET_COOKIE = b"banyan_bucket"
@@ -71,9 +71,12 @@ class SessionKeys:
         """Whether a name fits one of `globs`; remembered."""
         verdict = self._verdicts.get(globs)
         if verdict is None:
-            verdict = any(fnmatchcase(name, glob) for name in self.names for glob in globs)
-            self._verdicts[globs] = verdict
+            verdict = self._verdicts[globs] = _fit(self.names, globs)
         return verdict
+
+
+def _fit(names: frozenset[str], globs: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, glob) for name in names for glob in globs)
 
 
 class Session(NamedTuple):
@@ -109,7 +112,7 @@ class SubjectReader:
         self._randomness = randomness
         self._session_name = session_cookie
         self._session_wanted = session_cookie.encode() + b"="
-        self._encrypted = None if secret_key_base is None else EncryptedCookies(secret_key_base)
+        self._encrypted = None if secret_key_base is None else EncryptedCookies(secret_key_base, unseal)
         self._signed = None if secret_key_base is None else SignedCookies(secret_key_base)
         self._sessions: dict[bytes, Session] = {}
         self._older: dict[bytes, Session] = {}

@@ -16,7 +16,7 @@ class EdgeClock:
         self._ahead = 0.0
         edge.now = edge.wheel.now = self._now
         for pool in edge.generation.pools:
-            pool._now = self._now
+            pool.now = self._now
 
     def _now(self) -> float:
         return time.monotonic() + self._ahead

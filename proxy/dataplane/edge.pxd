@@ -1,0 +1,53 @@
+cdef class Generation  # first, for the modules below name them in turn
+cdef class Edge
+
+from proxy.dataplane.client cimport ClientConnection
+from proxy.dataplane.exchange cimport Exchange
+from proxy.dataplane.heads cimport RequestHead, ResponseHead
+from proxy.routing.match cimport Matcher
+from proxy.routing.subject cimport SubjectReader
+from proxy.telemetry.log cimport AccessLog
+from proxy.telemetry.metrics cimport Recorder
+
+
+cdef class Account:
+    cdef public object cell, crowd
+    cdef public str decisions, place
+
+
+cdef class Generation:
+    cdef public object table, scanner
+    cdef public list pools
+    cdef Matcher _matcher
+    cdef tuple _routes
+    cdef dict _accounts, _settled
+
+
+    cpdef match(self, bytes method, bytes path)
+    cpdef settled(self, route)
+    cpdef Account account(self, Exchange exchange, recorder, log)
+
+
+cdef class Edge:
+    cdef public double idle_seconds
+    cdef public Recorder recorder
+    cdef public object loop, now, observer, wheel, stalls, limits, tunnels
+    cdef public bytes mark
+    cdef public set connections
+    cdef public bint draining
+    cdef public Generation generation
+    cdef SubjectReader _reader
+    cdef AccessLog _access_log
+    cdef readonly object _peers
+    cdef object _tls, _gone, _tick
+    cdef bytes _id_prefix
+    cdef unsigned long long _ids
+    cdef list _retired, _servers
+    cdef bint _warned_of_forwarding
+    cdef double _tick_due
+
+    cpdef Exchange decide(self, RequestHead head, ClientConnection client, address)
+    cpdef bytes new_request_id(self)
+    cpdef bint fall_back(self, Exchange exchange) except -1
+    cpdef bytes own_cookie(self, Exchange exchange, ResponseHead answer)
+    cpdef account(self, Exchange exchange, double now)

@@ -1,0 +1,26 @@
+cdef class Exchange  # first, for the modules below name it in turn
+
+from proxy.dataplane.client cimport ClientConnection
+from proxy.dataplane.edge cimport Generation
+from proxy.dataplane.heads cimport RequestHead
+from proxy.dataplane.pool cimport Pool
+from proxy.dataplane.upstream cimport UpstreamConnection
+
+
+cdef class Exchange:
+    cdef public ClientConnection client
+    cdef public RequestHead head
+    cdef public Generation generation
+    cdef public Pool pool
+    cdef public UpstreamConnection upstream
+    cdef public object capture, decision, request_body, route, timeouts
+    cdef public bytes request_id
+    cdef public str failure
+    cdef public list unsent
+    cdef public bint retried
+    cdef public int backend, status
+    cdef public long long bytes_in, bytes_out
+    cdef public double ends_at, first_byte_at, started_at
+
+    cpdef bint may_be_repeated(self)
+    cpdef send_to(self, int backend)

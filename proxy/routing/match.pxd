@@ -1,0 +1,16 @@
+cimport cython
+
+
+cdef class Matcher:
+    cdef object _tree
+    cdef bint _heads
+    cdef readonly dict _memo
+    cdef dict _compiled
+
+    cpdef int find(self, bytes method, bytes path) except -2
+    @cython.locals(segments=list)
+    cdef int _first(self, bytes method, bytes path) except -2
+    cdef int _search(self, node, list segments, int at, bytes method, bytes other, int best) except -2
+
+
+cdef int _lookup(table, bytes method, bytes other) except -2

@@ -1,0 +1,27 @@
+cpdef bytes cookie_value(bytes header, bytes wanted)
+
+
+cdef class SessionKeys:
+    cdef dict _verdicts
+    cdef public object names
+
+    cpdef bint fit(self, tuple globs) except -1
+
+
+cdef class SubjectReader:
+    cdef public long long undecryptable, minted
+    cdef object _now, _randomness, _encrypted, _signed
+    cdef str _session_name
+    cdef bytes _session_wanted
+    cdef readonly dict _sessions, _older
+    cdef dict _key_sets
+    cdef Py_ssize_t _most
+
+    cpdef bint has_session(self, bytes cookies) except -1
+    cpdef session(self, bytes cookies)
+    cdef _decrypt(self, jar, bytes value)
+    cdef SessionKeys _keys(self, tuple raw)
+    cpdef bytes remembered(self, bytes cookies)
+    cpdef bytes own(self, bytes cookies)
+    cpdef bytes mint(self)
+    cpdef bytes draw(self)

@@ -1,0 +1,11 @@
+cdef class AccessLog:
+    cdef str _target, _stamp
+    cdef bint _json, _is_file
+    cdef object _clock, _poll
+    cdef list _lines
+    cdef long long _second
+    cdef int _descriptor
+    cdef public long long lost
+    cdef public bint on
+
+    cpdef line(self, str place, str request_id, str method, int status, str failure, double seconds, double first_byte, long long bytes_in, long long bytes_out)

@@ -1,0 +1,3 @@
+cdef class Recorder:
+    cdef dict _cells, _crowds
+    cdef public object counters
