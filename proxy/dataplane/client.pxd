@@ -11,8 +11,8 @@ cdef class ClientConnection:
     cdef readonly bytes _held
     cdef int _phase
     cdef tuple _told
-    cdef bint _chunked, _close_after, _write_paused
-    cdef readonly bint _half_closed, _paused_for_upstream
+    cdef bint _chunked, _close_after
+    cdef readonly bint _half_closed, _paused_for_upstream, _write_paused
     cdef public Exchange exchange
     cdef public double deadline
     cdef public long slot

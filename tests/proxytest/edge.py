@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,7 +68,10 @@ class InProcessEdge:
 
     def requests(self) -> dict[tuple[str, str], int]:
         """(route, side) → how many were accounted for."""
-        return {(cell.route, cell.side): cell.requests for cell in self.edge.snapshot().cells}
+        counted: Counter[tuple[str, str]] = Counter()
+        for cell in self.edge.snapshot().cells:
+            counted[cell.route, cell.side] += cell.requests
+        return counted
 
 
 @contextlib.asynccontextmanager
