@@ -13,6 +13,9 @@ ROUNDS ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
+# The hot path's compiled form, made anew where its sources changed; without a compiler Python does.
+COMPILED = $(BIN)/python build_compiled.py >/dev/null 2>&1 || true
+
 .PHONY: setup demo test check bench fuzz differential fmt lock clean help
 
 setup: $(STAMP) ## make .venv with everything demo, tests and checks need
@@ -31,15 +34,19 @@ demo: $(STAMP) ## the edge on recorded Loomio traffic (SECONDS=20 ends by itself
 
 # Chosen tests (ARGS) say nothing about coverage.
 test: $(STAMP) ## all tests; services/ and railscompat/ covered to 80 % at least
+	@$(COMPILED)
 	$(BIN)/pytest -n auto $(if $(ARGS),$(ARGS),--cov=services --cov=railscompat --cov-report= --cov-fail-under=80)
 
 bench: $(STAMP) ## the edge beside nginx, HAProxy, aiohttp and Node (ROUNDS=4, SECONDS=3 each, JSON=path)
+	@$(COMPILED)
 	@$(BIN)/python -m loadtests.bench $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(JSON),--json $(JSON)) $(ARGS)
 
 fuzz: $(STAMP) ## broken requests and answers against an edge (N=100000, SEED=, JSON=path, REPLAY=file)
+	@$(COMPILED)
 	@$(BIN)/python -m loadtests.fuzz $(if $(N),--requests $(N)) $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(JSON),--json $(JSON)) $(if $(REPLAY),--replay $(REPLAY)) $(ARGS)
 
 differential: $(STAMP) ## the same requests through edge, nginx and HAProxy (N=5000, SEED=, JSON=path)
+	@$(COMPILED)
 	@$(BIN)/python -m loadtests.differential $(if $(N),--probes $(N)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json $(JSON)) $(ARGS)
 
 check: $(STAMP) ## lint, types, import rules, and rows as the schema has them
@@ -58,7 +65,7 @@ lock: $(STAMP) ## pin requirements/*.in anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade requirements/dev.in -o requirements/dev.txt
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage build dist
+	rm -rf proxy/_compiled $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this text

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Wheels with the compiled scanner: `BANYAN_COMPILE=1 pip wheel .`. Without the setting a wheel is pure Python."""
+"""Wheels with the compiled modules: `BANYAN_COMPILE=1 pip wheel .`. Without the setting a wheel is pure Python."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class CompiledScanner(BuildHookInterface[Any]):
-    """Builds the extension and takes it in."""
+class CompiledModules(BuildHookInterface[Any]):
+    """Builds the extensions and takes them in."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before it collects files."""
@@ -23,7 +23,7 @@ class CompiledScanner(BuildHookInterface[Any]):
 
         problem = build_compiled.build()
         if problem is not None:
-            raise RuntimeError(f"BANYAN_COMPILE=1, but there is no compiled scanner: {problem}")
+            raise RuntimeError(f"BANYAN_COMPILE=1, but there are no compiled modules: {problem}")
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
-        build_data["artifacts"].append("proxy/dataplane/_scan*.so")
+        build_data["artifacts"].append("proxy/_compiled/*")
