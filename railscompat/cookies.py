@@ -73,7 +73,7 @@ class EncryptedCookies:
             plain = self._cipher.decrypt(nonce, sealed, None)
         except InvalidTag:
             raise CookieError(Code.TAMPERED, "not encrypted with this secret") from None
-        return _payload(name, plain, now)
+        return _payload(name, plain, now) if plain.startswith(messages.ENVELOPE) else plain
 
     def encrypt(self, name: str, value: Value, *, nonce: bytes) -> str:
         """The cookie's value as the `Set-Cookie` header carries it.

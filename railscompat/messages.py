@@ -19,7 +19,8 @@ from datetime import UTC, datetime
 from railscompat import strict64
 from railscompat.errors import Code, WireFormatError
 
-_ENVELOPE = b'{"_rails":{"message":'
+ENVELOPE = b'{"_rails":{"message":'
+"""How a message in an envelope begins."""
 
 
 def sign(key: bytes, message: bytes) -> str:
@@ -58,7 +59,7 @@ def unwrap(
     `purposes` are those that are accepted; None among them stands for no purpose at all. Without `now`
     a message that can expire is refused, for there is no telling.
     """
-    if not message.startswith(_ENVELOPE):
+    if not message.startswith(ENVELOPE):
         if None not in purposes:
             raise error(Code.PURPOSE, "made for no purpose")
         return message

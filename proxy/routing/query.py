@@ -32,9 +32,11 @@ def pairs_in(query: str) -> Iterator[tuple[str, str]]:
 
 def carries(query: str, names: Sequence[str]) -> bool:
     """Whether any of `names` is the name, or part of the nested name, of a parameter in `query`."""
-    return _may_hold(query, names) and any(
-        part.strip() in names for name, _ in pairs_in(query) for part in _PART.findall(name)
-    )
+    return _may_hold(query, names) and _carries(query, names)
+
+
+def _carries(query: str, names: Sequence[str]) -> bool:
+    return any(part.strip() in names for name, _ in pairs_in(query) for part in _PART.findall(name))
 
 
 def value_of(query: str, names: Sequence[str]) -> str | None:

@@ -1,3 +1,6 @@
+cimport cython
+
+
 cdef class AccessLog:
     cdef str _target, _stamp
     cdef bint _json, _is_file
@@ -8,4 +11,8 @@ cdef class AccessLog:
     cdef public long long lost
     cdef public bint on
 
-    cpdef line(self, str place, str request_id, str method, int status, str failure, double seconds, double first_byte, long long bytes_in, long long bytes_out)
+    @cython.locals(now=double, second="long long", milliseconds=int, hundredths="long long", first="long long")
+    cpdef line(
+        self, str place, str request_id, str method, int status, str failure, double seconds, double first_byte,
+        long long bytes_in, long long bytes_out
+    )

@@ -20,11 +20,6 @@ import structlog
 
 Format = Literal["json", "console"]
 _LINES_AT_ONCE: Final = 256
-# The % operator, for it is the fastest way to put a line together.
-_JSON_LINE: Final = (
-    '{"time":"%s.%03dZ","event":"request","request_id":"%s","method":"%s",%s,"status":%d,"failure":"%s",'
-    '"ms":%.2f,"first_byte_ms":%.2f,"bytes_in":%d,"bytes_out":%d}\n'
-)
 
 
 class AccessLog:
@@ -76,18 +71,14 @@ class AccessLog:
             self._stamp = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
         milliseconds = int((now - second) * 1000)
         if self._json:
-            line = _JSON_LINE % (
-                self._stamp,
-                milliseconds,
-                request_id,
-                method,
-                place,
-                status,
-                failure,
-                seconds * 1000,
-                first_byte * 1000,
-                bytes_in,
-                bytes_out,
+            # Milliseconds with two places, by whole numbers: a float's own way to text costs as much as all the rest.
+            hundredths = int(seconds * 100_000 + 0.5)
+            first = int(first_byte * 100_000 + 0.5)
+            line = (
+                f'{{"time":"{self._stamp}.{milliseconds:03d}Z","event":"request","request_id":"{request_id}",'
+                f'"method":"{method}",{place},"status":{status},"failure":"{failure}",'
+                f'"ms":{hundredths // 100}.{hundredths % 100:02d},'
+                f'"first_byte_ms":{first // 100}.{first % 100:02d},"bytes_in":{bytes_in},"bytes_out":{bytes_out}}}\n'
             )
         else:
             line = (

@@ -1,0 +1,3 @@
+cpdef bint carries(str query, names) except -1
+cpdef value_of(str query, names)
+cdef bint _may_hold(str query, names) except -1
