@@ -26,18 +26,15 @@ ROOT = Path(__file__).parent
 DIRECTIVES = ("annotation_typing=False", "nonecheck=True", "embedsignature=False")
 
 
-def modules() -> dict[str, Path]:
-    """Name → source of what is to be compiled."""
-    return {
-        ".".join(file.relative_to(ROOT).with_suffix("").parts): file
-        for file in compiled.sources()
-        if file.suffix != ".pxd"
-    }
-
-
 def build() -> str | None:
     """Build; None when all is there, else why it cannot be."""
-    if compiled.fits():
+    wanted, there = compiled.digests(), compiled.built()
+    stale = [
+        module
+        for module, digest in wanted.items()
+        if there.get(module) != digest or not _file(module).exists()
+    ]
+    if not stale and there == wanted:
         return None
     compiler = shlex.split(os.environ.get("CC") or "cc")
     if shutil.which(compiler[0]) is None:
@@ -52,15 +49,20 @@ def build() -> str | None:
         command = [*compiler, "-O3", "-fPIC", "-shared", "-w", f"-I{include}"]
         if sys.platform == "darwin":
             command += ["-undefined", "dynamic_lookup"]
-        problems = list(several.map(partial(_build, made, command), *zip(*modules().items(), strict=True)))
+        problems = list(several.map(partial(_build, made, command), stale))
         problem = next(filter(None, problems), None)
         if problem is None:
             _put(made)
     return problem
 
 
-def _build(made: Path, compiler: list[str], module: str, source: Path) -> str | None:
+def _file(module: str) -> Path:
+    return compiled.FOLDER / f"{module}{compiled.SUFFIX}"
+
+
+def _build(made: Path, compiler: list[str], module: str) -> str | None:
     """One module, into the folder `made`."""
+    source = compiled.sources()[module]
     code = made / f"{module}.c"
     directives = [word for directive in DIRECTIVES for word in ("-X", directive)]
     translate = [sys.executable, "-m", "cython", "-3", *directives, "--module-name", module]
@@ -71,11 +73,14 @@ def _build(made: Path, compiler: list[str], module: str, source: Path) -> str | 
 
 
 def _put(made: Path) -> None:
-    """The modules to their place; the digest last, for it says that the others are whole."""
-    shutil.rmtree(compiled.FOLDER, ignore_errors=True)
-    compiled.FOLDER.mkdir()
-    for module in modules():
-        shutil.copy(made / f"{module}{compiled.SUFFIX}", compiled.FOLDER)
+    """The modules to their place; the digests last, for they say that the others are whole."""
+    compiled.unseal()
+    for file in made.glob(f"*{compiled.SUFFIX}"):
+        shutil.copy(file, compiled.FOLDER / f"{file.name}.new")
+        (compiled.FOLDER / f"{file.name}.new").replace(compiled.FOLDER / file.name)
+    for file in compiled.FOLDER.glob(f"*{compiled.SUFFIX}"):
+        if file.name.removesuffix(compiled.SUFFIX) not in compiled.sources():
+            file.unlink()
     compiled.seal()
 
 

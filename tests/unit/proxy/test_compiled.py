@@ -41,12 +41,17 @@ def test_other_sources_make_them_unfit(tmp_path: Path, monkeypatch: pytest.Monke
     for name, text in (("a.py", "x = 1\n"), ("a.pxd", ""), ("b.pyx", "y = 2\n"), ("c.py", "z = 3\n")):
         (tmp_path / "part" / name).write_text(text)
     monkeypatch.setattr(compiled, "PACKAGE", tmp_path)
-    monkeypatch.setattr(compiled, "_DIGEST", tmp_path / "digest")
-    assert [file.name for file in compiled.sources()] == ["a.pxd", "a.py", "b.pyx"]
+    monkeypatch.setattr(compiled, "FOLDER", tmp_path / "_compiled")
+    monkeypatch.setattr(compiled, "_DIGESTS", tmp_path / "_compiled" / "digests.json")
+    assert [file.name for file in compiled.sources().values()] == ["a.py", "b.pyx"]
     assert not compiled.fits()
+    compiled.unseal()
     compiled.seal()
     assert compiled.fits()
     (tmp_path / "part" / "c.py").write_text("z = 4\n")
     assert compiled.fits()
     (tmp_path / "part" / "a.py").write_text("x = 2\n")
+    assert not compiled.fits()
+    compiled.seal()
+    (tmp_path / "part" / "a.pxd").write_text("cdef int x\n")
     assert not compiled.fits()
