@@ -22,13 +22,14 @@ import structlog
 from proxy.app.announce import Announcer
 from proxy.app.compared import StoredComparisons
 from proxy.config.written import WrittenConfig
-from proxy.rollout.controller import Controller, Ports
+from proxy.rollout.controller import Controller
 from proxy.rollout.files import FileJournal, StateFile
 from proxy.rollout.memory import MemoryStore, NothingCompared
 from proxy.rollout.policy import units_of
 from proxy.rollout.ports import Journal, Store
 from proxy.rollout.postgres_journal import PostgresJournal
 from proxy.rollout.redis_store import RedisStore
+from proxy.rollout.replica import Ports
 from proxy.rollout.view import gauges
 from proxy.routing.table import Share, Table
 from proxy.telemetry.metrics import Snapshot, series

@@ -8,7 +8,7 @@
 
 Pure are phases (which steps there are at all), policy (what was wished), evidence and statistics, gates, decide,
 forecast and together. Around them: store and journal (ports, with Redis, PostgreSQL, a file and memory behind them),
-replica (what one edge knows and does by itself), controller (the tick of whoever leads), announce (web hooks).
+served (counts to traffic), replica (what one edge knows and how it agrees), controller (ticks and commands).
 
 Invariants:
 - No data halts, and never passes. What no gate decides, stays.

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from proxy.config.written import Gates
 from proxy.rollout.commands import Verb
-from proxy.rollout.controller import Controller, Ports
+from proxy.rollout.controller import Controller
 from proxy.rollout.evidence import Comparisons, Traffic
 from proxy.rollout.files import StateFile
 from proxy.rollout.memory import MemoryJournal, MemoryStore
 from proxy.rollout.policy import Policy, Unit
 from proxy.rollout.ports import Notice
+from proxy.rollout.replica import Ports
 from proxy.routing.table import Share
 from tests.unit.proxy.rollout.evidences import SAME, burst, side
 
