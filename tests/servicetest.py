@@ -41,13 +41,13 @@ class Service:
         headers: Mapping[str, str] | None = None,
         method: str = "GET",
     ) -> Answer:
-        """Ask as `actor`: a recorded name, or cookies. Nothing is sent that is not said here."""
+        """Ask as `actor`: a recorded name, or cookies. Nothing is sent that is not said; no redirect is followed."""
         jar = self.corpus.sessions.get(actor, {}) if isinstance(actor, str) else actor
         cookies = "; ".join(f"{name}={value}" for name, value in jar.items())
         sent = {"Accept": "application/json", **({"Cookie": cookies} if cookies else {}), **(headers or {})}
         url = URL(f"http://127.0.0.1:{self.server.port}{path}", encoded=True)
         async with self.client.request(
-            method, url, headers=sent, skip_auto_headers=["Accept-Encoding"]
+            method, url, headers=sent, skip_auto_headers=["Accept-Encoding"], allow_redirects=False
         ) as answer:
             return Answer(answer.status, list(answer.headers.items()), await answer.read())
 

@@ -22,6 +22,7 @@ from services.kernel.sideload import Catalogue
 from services.kernel.sql import Statement
 from services.reactions import handlers as reactions
 from services.sessions import handlers as sessions
+from services.sessions import identities
 from services.users import handlers as users
 from services.users.store import AUTHORS
 from services.versions import handlers as versions
@@ -33,6 +34,7 @@ ROUTES: tuple[Route[Handler], ...] = (
     *reactions.ROUTES,
     *versions.ROUTES,
     *sessions.ROUTES,
+    *identities.ROUTES,
 )
 """Every route, in Rails' order."""
 

@@ -293,3 +293,17 @@ async def test_a_mail_server_that_is_away_is_said(corpus: Corpus, database_url: 
 async def test_odd_bodies_are_no_errors_of_ours(service: Service, body: Any) -> None:
     for path in ("/api/v1/sessions", "/api/v1/registrations", "/api/v1/login_tokens"):
         assert 400 <= (await send(service, "POST", path, body)).status < 500
+
+
+async def test_nobody_is_led_elsewhere(service: Service, corpus: Corpus) -> None:
+    origin = f"http://{corpus.env['CANONICAL_HOST']}"
+    for back_to, location in (
+        ("/d/there", f"{origin}/d/there"),
+        ("https://elsewhere.example/", f"{origin}/dashboard"),
+        ("//elsewhere.example/", f"{origin}/dashboard"),
+    ):
+        left = await service.get(f"/google/oauth?back_to={back_to}")
+        answer = await service.get("/google/authorize?error=access_denied", cookies_of(left))
+        assert {name.lower(): value for name, value in answer.headers}.get("location") == location, (
+            answer.status
+        )
