@@ -28,6 +28,7 @@ from proxy.rollout.shift import Shift, can_shift
 from proxy.rollout.state import State
 from proxy.rollout.together import goes_with
 from proxy.rollout.verdict import Outcome
+from proxy.telemetry.metrics import Snapshot
 
 log = structlog.get_logger()
 
@@ -62,6 +63,11 @@ class Controller(Replica):
                     for name in list(self.units):
                         await self._decide(name)
             await self._write_lines()
+
+    def observe(self, snapshot: Snapshot, connections: Mapping[str, int]) -> None:
+        """Take what the workers counted, and look at once whether something broke: a tick may wait for a database."""
+        super().observe(snapshot, connections)
+        self.guard()
 
     def guard(self) -> None:
         """Lower at once what this edge's own counts show to be broken: no store, no journal, no leader is asked."""
@@ -148,6 +154,8 @@ class Controller(Replica):
             build=self._ports.build(unit.new),
             frozen=self.frozen,
         )
+        if self.states[name] is not state:
+            return  # lowered here while others were asked
         self.decisions[name] = decision
         if decision.event is not None:
             await self._carry_out(unit, decision)
@@ -171,7 +179,9 @@ class Controller(Replica):
                     decision, next=state, event=None, reasons=why, waits_for="journal"
                 )
                 return
-        elif event is not Event.SETTLE:
+            if self.states[unit.name] is not state:
+                return  # lowered here while the journal was written
+        else:
             self._lines.append(entry)
         await self._agree(unit, state, following)
         if decision.waits_for == "person":

@@ -12,7 +12,7 @@ import pytest
 from proxy.rollout.commands import RefusedError, Verb
 from proxy.rollout.evidence import Comparisons, Proof
 from proxy.rollout.phases import IllegalTransitionError, Phase
-from proxy.rollout.ports import UnavailableError
+from proxy.rollout.ports import Entry, UnavailableError
 from proxy.rollout.shift import Answer
 from tests.unit.proxy.rollout.replicas import POLICY, World, unit
 
@@ -292,4 +292,22 @@ async def test_argo_4841_an_abort_reaches_zero_on_every_edge() -> None:
     await world.pass_by(1)
     world.serve()
     await world.pass_by(600)
+    assert world.percents() == {0}
+
+
+async def test_what_is_lowered_while_the_journal_is_written_stays_lowered() -> None:
+    world = World()
+    await world.ramp_to(1)
+    (leader,) = [edge for edge in world.edges.values() if edge.leads]
+    append = world.journal.append
+
+    async def slow(entry: Entry) -> None:
+        await append(entry)
+        if entry.share_to == 10:
+            world.serve(broken=True)
+            leader.guard()
+            world.serve()
+
+    world.journal.append = slow  # type: ignore[method-assign]  # a journal that takes its time
+    await world.pass_by(100)
     assert world.percents() == {0}
