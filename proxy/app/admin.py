@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The admin port: health, metrics, what runs and why, reload. Served by the parent, never by a worker.
 
-It listens on loopback by default; anywhere else it wants `BANYAN_ADMIN_TOKEN` as a bearer token (`/health` and
-`/ready` need none). Every POST checks Host and Origin, so that a page in somebody's browser cannot reload an edge.
+It listens on loopback by default; anywhere else it wants a bearer token: `BANYAN_ADMIN_TOKEN`, or one of the named ones
+in `BANYAN_ADMIN_TOKENS` (`/health` and `/ready` need none; the dashboard signs people in with the same tokens). Every
+POST checks Host and Origin, so that a page in somebody's browser cannot reload an edge.
 """
 
 from __future__ import annotations
 
-import hmac
 import os
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -18,7 +18,10 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from proxy.app.rollout_api import rollout_routes
+from proxy.app.dashboard_source import DashboardSource
+from proxy.app.rollout_api import OPERATOR, rollout_routes
+from proxy.dashboard.operators import Operators, OperatorsError
+from proxy.dashboard.pages import ROOT, mount
 from proxy.routing.explain import Question, explain
 from proxy.telemetry.metrics import render
 
@@ -37,14 +40,17 @@ class AdminError(Exception):
 
 def admin_application(parent: Parent, environ: Mapping[str, str] = os.environ) -> web.Application:
     """The admin port's application. Raises AdminError where it would be open to the network without a token."""
-    token = environ.get("BANYAN_ADMIN_TOKEN") or None
+    try:
+        operators = Operators.from_environment(environ)
+    except OperatorsError as error:
+        raise AdminError(str(error)) from None
     host = parent.options.admin[0]
-    if token is None and not _is_loopback(host):
+    if not operators.are_known and not _is_loopback(host):
         raise AdminError(
             f"the admin port would listen on {host} for everybody: "
             "set BANYAN_ADMIN_TOKEN, or use --admin 127.0.0.1:PORT"
         )
-    application = web.Application(middlewares=[_errors, _guard(token, host)], client_max_size=_MOST_BYTES)
+    application = web.Application(middlewares=[_errors, _guard(operators, host)], client_max_size=_MOST_BYTES)
     admin = _Admin(parent)
     application.add_routes(
         [
@@ -61,6 +67,7 @@ def admin_application(parent: Parent, environ: Mapping[str, str] = os.environ) -
             *rollout_routes(parent.rolling.controller, _json),
         ]
     )
+    mount(application, DashboardSource(parent, parent.comparing), operators)
     return application
 
 
@@ -211,19 +218,21 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         )
 
 
-def _guard(token: str | None, host: str) -> Middleware:
-    """Ask for the token where there is one; check where a POST comes from."""
+def _guard(operators: Operators, host: str) -> Middleware:
+    """Ask for a token where there are any; check where a POST comes from. The dashboard asks for itself: its visitors
+    have a cookie."""
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if token is not None and request.path not in _OPEN:
-            given = request.headers.get("Authorization", "")
-            if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        if operators.are_known and request.path not in _OPEN and not request.path.startswith(f"{ROOT}/"):
+            name = operators.of_bearer(request.headers.get("Authorization", ""))
+            if name is None:
                 answer = _json({"error": "unauthorized", "message": "a bearer token is required"}, status=401)
                 answer.headers["WWW-Authenticate"] = 'Bearer realm="banyan"'
                 return answer
+            request[OPERATOR] = name
         if request.method not in ("GET", "HEAD"):
-            reason = _foreign(request, host, token is not None)
+            reason = _foreign(request, host, operators.are_known)
             if reason is not None:
                 return _json({"error": "forbidden", "message": reason}, status=403)
         return await handler(request)

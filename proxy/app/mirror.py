@@ -245,6 +245,7 @@ class MirrorProcess:
                 "coverage": one.coverage,
                 "noise": one.noise,
                 "lost": one.lost,
+                "counts": one.counts,
             }
             for one in evidence.endpoints
         ]

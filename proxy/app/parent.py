@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ from aiohttp import web
 from proxy.app import handover
 from proxy.app.admin import admin_application
 from proxy.app.certificate import Certificate
+from proxy.app.comparing import Comparing
 from proxy.app.descriptors import raise_limit, warn_if_few
 from proxy.app.health import HealthMonitor
 from proxy.app.listening import bind, bind_for_workers, url_of
@@ -34,6 +36,7 @@ from proxy.config.watch import watch
 from proxy.routing.compile import compile_table
 from proxy.routing.subject import SubjectReader
 from proxy.routing.table import Share, Table
+from proxy.telemetry.history import History
 from proxy.telemetry.log import Format, configure_events
 from proxy.telemetry.metrics import Snapshot, series, total
 from proxy.telemetry.window import Window
@@ -83,6 +86,7 @@ class Parent:
     def __init__(self, options: EdgeOptions) -> None:
         self.options = options
         self.window = Window()
+        self.history = History()
         self.reader = SubjectReader(_secret(), now=wall_clock(os.environ))
         self.rejection: Outcome | None = None
         self._reloads = {"changed": 0, "unchanged": 0, "rejected": 0}
@@ -115,12 +119,14 @@ class Parent:
         if self.certificate is not None:
             self.supervisor.certify(self.certificate.pem)
         self.health = HealthMonitor(self.supervisor.tell_health)
+        self.comparing = Comparing(self.mirroring, os.environ.get("BANYAN_DATABASE_URL"))
         self.rolling = Rolling(
             loaded.config,
             options.config,
             os.environ,
             apply=self._apply_shares,
             build=self.health.build_of,
+            compared=self.comparing,
         )
         self.table = self.table.with_shares(self.rolling.controller.shares())
         self.started = False
@@ -279,6 +285,7 @@ class Parent:
             await self.mirroring.close()
             await self.health.close()
             await self.rolling.close()
+            await self.comparing.close()
             await runner.cleanup()
 
     async def _offer_itself(self, admin_socket: socket.socket) -> None:
@@ -313,6 +320,7 @@ class Parent:
         while True:
             snapshot = await self.supervisor.count()
             self.window.add(loop.time(), snapshot)
+            self.history.add(time.time(), snapshot)
             self.rolling.observe(snapshot, self.table, len(self.supervisor.workers))
             await asyncio.sleep(_COUNT_EVERY)
 

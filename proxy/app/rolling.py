@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The rollout in the parent process: the controller with the world that the environment names.
 
-`BANYAN_REDIS_URL`: several edges agree there; without it this edge is alone. `BANYAN_DATABASE_URL`: the journal and
-what was compared; without it the journal is a file and nothing was compared. `BANYAN_STATE_DIR`: where the files lie;
-without it beside the routing file. `BANYAN_REPLICA`: this edge's name.
+`BANYAN_REDIS_URL`: several edges agree there; without it this edge is alone. `BANYAN_DATABASE_URL`: the journal;
+without it a file. `BANYAN_STATE_DIR`: where the files lie; without it beside the routing file. `BANYAN_REPLICA`: this
+edge's name.
 """
 
 from __future__ import annotations
@@ -20,13 +20,12 @@ from typing import Final
 import structlog
 
 from proxy.app.announce import Announcer
-from proxy.app.compared import StoredComparisons
 from proxy.config.written import WrittenConfig
 from proxy.rollout.controller import Controller
 from proxy.rollout.files import FileJournal, StateFile
-from proxy.rollout.memory import MemoryStore, NothingCompared
+from proxy.rollout.memory import MemoryStore
 from proxy.rollout.policy import units_of
-from proxy.rollout.ports import Journal, Store
+from proxy.rollout.ports import Compared, Journal, Store
 from proxy.rollout.postgres_journal import PostgresJournal
 from proxy.rollout.redis_store import RedisStore
 from proxy.rollout.replica import Ports
@@ -40,7 +39,8 @@ log = structlog.get_logger()
 
 
 class Rolling:
-    """`apply` gets the shares in effect, `build` says which build of a backend runs."""
+    """`apply` gets the shares in effect, `build` says which build of a backend runs, `compared` what comparing
+    showed."""
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class Rolling:
         *,
         apply: Callable[[Mapping[str, Share]], None],
         build: Callable[[str], str],
+        compared: Compared,
         clock: Callable[[], float] = time.time,
     ) -> None:
         folder = Path(environ.get("BANYAN_STATE_DIR") or routing_file.parent)
@@ -60,7 +61,6 @@ class Rolling:
             if database_url
             else FileJournal(folder / f"{routing_file.name}.journal")
         )
-        self._compared = StoredComparisons(database_url, clock) if database_url else None
         self.announcer = Announcer()
         self._announce = config.written.announce
         self.controller = Controller(
@@ -69,7 +69,7 @@ class Rolling:
             Ports(
                 store=self._store,
                 journal=self._journal,
-                compared=self._compared or NothingCompared(),
+                compared=compared,
                 now=clock,
                 build=build,
                 apply=apply,
@@ -117,8 +117,6 @@ class Rolling:
         await self.announcer.close()
         with contextlib.suppress(OSError):
             await self._store.close()
-        if self._compared is not None:
-            await self._compared.close()
         if isinstance(self._journal, PostgresJournal):
             await self._journal.close()
 

@@ -9,12 +9,16 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from proxy.dashboard.operators import SHARED
 from proxy.rollout.commands import RefusedError, Verb
 from proxy.rollout.controller import Controller
 from proxy.rollout.evidence import Proof
 from proxy.rollout.phases import IllegalTransitionError
 from proxy.rollout.ports import UnavailableError
 from proxy.rollout.view import rollout_view, unit_view
+
+OPERATOR: Final = web.RequestKey("operator", str)
+"""Whose token a request came with. A name of one's own stands in the journal, whatever the body says."""
 
 _MOST_LINES: Final = 1_000
 
@@ -87,7 +91,9 @@ class _Api:
 
 
 async def _order(request: web.Request) -> Order:
-    return msgspec.json.decode(await request.read() or b"{}", type=Order)
+    order = msgspec.json.decode(await request.read() or b"{}", type=Order)
+    operator = request.get(OPERATOR)
+    return order if operator in (None, SHARED) else msgspec.structs.replace(order, by=operator)
 
 
 def rollout_routes(controller: Controller, respond: Callable[..., web.Response]) -> list[web.RouteDef]:

@@ -146,7 +146,8 @@ async def _decision(controller: Controller, unit: Unit) -> tuple[Decision | None
 async def _replicas(controller: Controller) -> tuple[str, tuple[ReplicaView, ...]]:
     mine = controller.heartbeat()
     try:
-        leader, beats = await controller.others()
+        leader, others = await controller.others()
+        beats = [mine, *(beat for beat in others if beat.replica != mine.replica)]  # what it told last may be older
     except UnavailableError:
         leader, beats = "", [mine]
     return leader, tuple(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -53,12 +54,13 @@ class History:
             points.append(_point(now, cell, seconds))
         self._last = now, {cell.key: cell for cell in snapshot.cells}
 
-    def of(self, groups: Iterable[str], side: str) -> list[Point]:
-        """The points of one side of these groups together, oldest first. Errors are weighed by requests; the slowest
-        group's 95th percentile stands for all."""
+    def of(self, groups: Iterable[str], side: str, last: int = KEPT) -> list[Point]:
+        """The `last` points of one side of these groups together, oldest first. Errors are weighed by requests; the
+        slowest group's 95th percentile stands for all."""
         at: defaultdict[float, list[Point]] = defaultdict(list)
         for group in groups:
-            for point in self._points.get((group, side), ()):
+            points = self._points.get((group, side), ())
+            for point in islice(reversed(points), last):
                 at[point.at].append(point)
         return [_together(moment, points) for moment, points in sorted(at.items())]
 

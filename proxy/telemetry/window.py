@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -35,10 +36,26 @@ class Window:
         while self._rows and self._rows[0][0] < now - _KEPT_SECONDS:
             self._rows.popleft()
 
+    @property
+    def newest(self) -> float:
+        """When it was last counted; 0 before that."""
+        return self._rows[-1][0] if self._rows else 0.0
+
     def figures(self, seconds: float | None) -> dict[str, dict[str, Figures]]:
         """Group → side → figures of the last `seconds`, or of the whole time (None). "" is: in no group."""
+        sums, span = self.sums(seconds, lambda cell: (cell.group, cell.side))
+        figures: dict[str, dict[str, Figures]] = {}
+        for (group, side), cell in sums.items():
+            figures.setdefault(group, {})[side] = _figures(cell, span)
+        return figures
+
+    def sums(
+        self, seconds: float | None, key: Callable[[Cell], tuple[str, str]]
+    ) -> tuple[dict[tuple[str, str], Cell], float]:
+        """What was counted in the last `seconds`, or since the start (None), added up by `key`; and in how many seconds
+        that was (0 since the start)."""
         if not self._rows:
-            return {}
+            return {}, 0.0
         now, newest = self._rows[-1]
         before: dict[tuple[str, str, str, Placing], Cell] = {}
         span = 0.0
@@ -46,15 +63,12 @@ class Window:
             start, oldest = next(row for row in self._rows if row[0] >= now - seconds)
             before = {cell.key: cell for cell in oldest.cells}
             span = now - start
-        sums: dict[str, dict[str, Cell]] = {}
+        sums: dict[tuple[str, str], Cell] = {}
         for cell in newest.cells:
             old = before.get(cell.key)
-            side = sums.setdefault(cell.group, {}).setdefault(cell.side, Cell("", cell.group, cell.side))
-            side.merge(cell if old is None else cell.minus(old))
-        return {
-            group: {side: _figures(cell, span) for side, cell in sides.items()}
-            for group, sides in sums.items()
-        }
+            whole = sums.setdefault(key(cell), Cell("", cell.group, cell.side))
+            whole.merge(cell if old is None else cell.minus(old))
+        return sums, span
 
 
 def _figures(cell: Cell, span: float) -> Figures:
