@@ -94,6 +94,10 @@ class Settings:
     """For what lives outside of the database: socket tokens, counters, publishing."""
     site: SiteSettings
     smtp: SmtpSettings | None = field(repr=False)
+    most_login_attempts: int
+    """How many wrong passwords lock an account."""
+    link_minutes: int
+    """How long mailed links and codes work."""
     environment: Mapping[str, str] = field(repr=False, compare=False)
     """All variables, for what is only passed on (the client's theme and features)."""
     release: str
@@ -126,6 +130,8 @@ class Settings:
             redis_url=environment.get("REDIS_CACHE_URL") or environment.get("REDIS_URL") or DEFAULT_REDIS,
             site=read.site(),
             smtp=read.smtp(),
+            most_login_attempts=read.integer("MAX_LOGIN_ATTEMPTS", 20, least=1),
+            link_minutes=read.integer("LOGIN_TOKEN_EXPIRATION_MINUTES", 1440, least=1),
             environment=dict(environment),
             release=environment.get("RELEASE") or LOOMIO_VERSION,
             build=environment.get("BANYAN_BUILD") or environment.get("RELEASE") or LOOMIO_VERSION,

@@ -34,11 +34,6 @@ def column_time(context: Context) -> datetime:
     return context.clock().replace(tzinfo=None)
 
 
-def most_attempts(context: Context) -> int:
-    """How many wrong passwords lock an account (`MAX_LOGIN_ATTEMPTS`)."""
-    return int(context.settings.environment.get("MAX_LOGIN_ATTEMPTS", policy.DEFAULT_ATTEMPTS))
-
-
 @lru_cache(maxsize=4)
 def _unlock_key(secret: str) -> bytes:
     return devise.token_key(secret, "unlock_token")
@@ -70,7 +65,7 @@ async def authenticate(context: Context, email: str, password: str) -> Login | N
 async def _count_failure(context: Context, login: Login) -> None:
     """Count a wrong password, and lock at the last one. Counting is atomic: tries at the same time all count."""
     (failed,) = await store.count_failure(context.db, id=login.id)
-    if failed < most_attempts(context):
+    if failed < context.settings.most_login_attempts:
         return
     token = friendly()
     digest = devise.token_digest(_unlock_key(context.settings.devise_secret), token)
@@ -117,7 +112,7 @@ async def do_sign_out(context: Context, user_id: int) -> None:
 
 
 async def do_rename(context: Context, login: Login, name: str) -> None:
-    """Somebody gives their name while signing in."""
+    """Somebody gives their name while signing in; one that no account can have is left aside, as in Loomio."""
 
     async def write() -> None:
         now = column_time(context)
@@ -126,7 +121,7 @@ async def do_rename(context: Context, login: Login, name: str) -> None:
         changes = {"name": [login.name, name]}
         await store.add_version(context.db, id=login.id, event="update", changes=changes, now=now)
 
-    if name != login.name:
+    if name != login.name and not policy.name_problems(name or "-", context.settings.spam):
         await context.db.atomically(write)
 
 

@@ -16,6 +16,9 @@ from services.kernel.params import known_ids, ruby_to_i
 from services.kernel.routes import Route
 from services.sessions import store
 
+LONGEST_WAY_BACK = 1000
+"""Letters that the session has room for; it is a cookie."""
+
 CANCELLED = "Signing in was cancelled."
 GOOGLE = "https://accounts.google.com/o/oauth2/v2/auth"
 
@@ -63,7 +66,9 @@ def start(provider: str) -> Handler:
 
     async def handler(context: Context) -> Reply:
         url = provider_url(provider, context)
-        context.web.put("back_to", context.params.text("back_to") or context.request.headers.get("Referer"))
+        back_to = context.params.text("back_to") or context.request.headers.get("Referer")
+        if back_to is not None and len(back_to) <= LONGEST_WAY_BACK:
+            context.web.put("back_to", back_to)
         context.web.give_token()
         return redirect(url)
 

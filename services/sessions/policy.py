@@ -12,7 +12,6 @@ from enum import StrEnum
 from services.sessions.model import Login
 
 LOCK_LASTS = timedelta(hours=6)
-DEFAULT_ATTEMPTS = 20
 LONGEST_EMAIL = 200
 LONGEST_NAME = 100
 LONGEST_USERNAME = 18

@@ -29,7 +29,6 @@ from services.users.model import (
     shown_name,
 )
 
-DEFAULT_LINK_MINUTES = 1440
 INVITATIONS = ("membership", "stance", "discussion_reader")
 """Kinds of tokens that invite, in the order in which they are looked at."""
 
@@ -80,8 +79,8 @@ def is_usable(token: LoginToken, now: datetime, settings: Settings) -> bool:
 
 def is_usable_since(used: bool, made: datetime | None, now: datetime, settings: Settings) -> bool:
     """Whether a link or code still signs in: not used, and younger than a day (or what the operator says)."""
-    minutes = int(settings.environment.get("LOGIN_TOKEN_EXPIRATION_MINUTES", DEFAULT_LINK_MINUTES))
-    return not used and made is not None and made + timedelta(minutes=minutes) > now.replace(tzinfo=None)
+    lasts = timedelta(minutes=settings.link_minutes)
+    return not used and made is not None and made + lasts > now.replace(tzinfo=None)
 
 
 async def find_login_token(context: Context) -> LoginToken | None:

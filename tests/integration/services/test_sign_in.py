@@ -307,3 +307,11 @@ async def test_nobody_is_led_elsewhere(service: Service, corpus: Corpus) -> None
         assert {name.lower(): value for name, value in answer.headers}.get("location") == location, (
             answer.status
         )
+
+
+async def test_what_is_too_long_is_left_aside(service: Service, make: Factory) -> None:
+    user, email = await member(make)
+    body = {"user": {"email": email, "password": PASSWORD, "name": "x" * 300}}
+    assert (await send(service, "POST", "/api/v1/sessions", body)).status == 200
+    assert await make.connection.fetchval("SELECT length(name) < 100 FROM users WHERE id = $1", user)
+    assert (await service.get(f"/google/oauth?back_to=/{'x' * 5000}")).status == 302
