@@ -21,7 +21,10 @@ from proxy.experiment.outcome import Outcome
 from proxy.experiment.tally import Tally
 from tests.standin import StandIn, can_be_done
 
-_WORK = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1] + '/' + sys.argv[2])"
+_WORK = (
+    "import sys, urllib.parse, urllib.request as r;"
+    " r.urlopen(sys.argv[1] + '/' + urllib.parse.quote(sys.argv[2], safe=''))"
+)
 
 
 async def verify_all(database_url: str, redis_url: str, corpus: Corpus) -> Evidence:

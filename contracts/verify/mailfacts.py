@@ -60,7 +60,8 @@ def facts_of(mail: Delivered) -> Mail:
     """What a delivered mail says."""
     message = message_from_bytes(mail.content, policy=policy.default)
     parts = list(message.walk())
-    texts = [_content(part) for part in parts if part.get_content_maintype() == "text"]
+    # An attached invitation is told apart, line by line.
+    texts = [_content(part) for part in parts if part.get_content_type() in ("text/plain", "text/html")]
     plain = [_plain(text) for text in texts]
     subject = str(message["subject"] or "")
     headers: dict[str, list[str]] = {}
