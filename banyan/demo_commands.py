@@ -23,9 +23,16 @@ def demo(
     report: Annotated[
         str | None, typer.Option(metavar="PATH|-", help="Write the outcome as JSON; - is stdout.")
     ] = None,
+    ramp: Annotated[
+        bool,
+        typer.Option("--ramp", help="Let a group climb by itself, break the new side, see it taken back."),
+    ] = False,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The routing file (default: ./routing.yaml, else a copy of ours)."),
+        typer.Option(
+            metavar="FILE",
+            help="The routing file (default: ./routing.yaml, else a copy of ours; with --ramp, the demo's own).",
+        ),
     ] = None,
     corpus: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of recordings (default: our own).")
@@ -37,8 +44,13 @@ def demo(
     them. Every answer is compared with its recording. Edit the routing file meanwhile and watch its groups
     move. Nothing is left behind.
 
+    With --ramp: a controller raises a group from 0 to 100 % on the evidence of these people's visits, in about a
+    minute. Then the new side begins to fail, and the controller takes it back. Ends when that is told; with
+    --seconds, not before N.
+
     Exit codes: 0 all is well; 1 an answer differs, the edge made an error, one side got nothing, or too little
-    came through; 2 something did not start.
+    came through (with --ramp: answers were wrong before the new side failed or after the way back, 100 % took over two
+    minutes, or the way back over 5 s); 2 something did not start.
     """
     import asyncio
     import sys
@@ -49,9 +61,12 @@ def demo(
     from banyan.demo import report as reports
     from banyan.demo.admin import AdminUnreachableError
     from banyan.demo.programs import ProgramError
+    from banyan.demo.ramp.run import run as run_ramp
     from banyan.demo.routing_file import NoRoutingFileError
-    from banyan.demo.run import Options, run
+    from banyan.demo.run import run
+    from banyan.demo.shell import Options
     from banyan.embedded import EmbeddedError
+    from banyan.migrations import MigrationError
     from banyan.sampledb import SampleDatabaseError
     from contracts.corpus import CorpusError
 
@@ -61,10 +76,12 @@ def demo(
     console.soft_wrap = not console.is_terminal  # who reads a pipe wants whole lines
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            outcome = runner.run(run(Options(seconds, config, corpus), console))
+            play = run_ramp if ramp else run
+            outcome = runner.run(play(Options(seconds, config, corpus), console))
         except (
             ProgramError,
             EmbeddedError,
+            MigrationError,
             SampleDatabaseError,
             CorpusError,
             NoRoutingFileError,

@@ -68,6 +68,47 @@ class Running(msgspec.Struct, frozen=True):
     rejected: Rejected | None = None
 
 
+class Gate(msgspec.Struct, frozen=True):
+    """One gate's verdict: `pass`, `fail` or `inconclusive`, and why."""
+
+    gate: str
+    outcome: str
+    reason: str
+    group: str = ""
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """The rollout of what moves together. `share` and `steps` are percent; no steps: people move it by hand."""
+
+    unit: str
+    groups: tuple[str, ...]
+    phase: str
+    share: float
+    steps: tuple[float, ...] = ()
+    build: str = ""
+    verdict: str | None = None
+    waits_for: str = ""
+    reasons: tuple[str, ...] = ()
+    verdicts: tuple[Gate, ...] = ()
+
+
+class Units(msgspec.Struct, frozen=True):
+    """All of them."""
+
+    units: tuple[Unit, ...]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One line of a unit's journal; `at` is seconds since 1970."""
+
+    at: float
+    event: str
+    by: str
+    reason: str
+    share_from: float
+    share_to: float
+
+
 class _Explained(msgspec.Struct, frozen=True):
     group: str | None = None
 
@@ -97,6 +138,23 @@ class Admin:
         questions = [{"method": method, "path": target} for method, target in asked]
         explained = await self._ask("POST", "/explain", list[_Explained], msgspec.json.encode(questions))
         return {key: answer.group or NO_GROUP for key, answer in zip(asked, explained, strict=True)}
+
+    async def units(self) -> tuple[Unit, ...]:
+        """Everything that moves."""
+        return (await self._ask("GET", "/rollout", Units)).units
+
+    async def unit(self, name: str) -> Unit:
+        """Where a unit's rollout stands."""
+        return await self._ask("GET", f"/rollout/{name}", Unit)
+
+    async def history(self, name: str) -> list[Entry]:
+        """What happened to a unit, the oldest first."""
+        return (await self._ask("GET", f"/rollout/{name}/history", list[Entry]))[::-1]
+
+    async def start(self, name: str, by: str, reason: str) -> None:
+        """Start a unit's rollout, as `banyan rollout start` does."""
+        order = msgspec.json.encode({"by": by, "reason": reason})
+        await self._ask("POST", f"/rollout/{name}/start", msgspec.Raw, order)
 
     async def _ask(self, method: str, path: str, kind: type[_Answer], body: bytes | None = None) -> _Answer:
         headers = {"Content-Type": "application/json"} if body is not None else {}

@@ -25,7 +25,7 @@ RATE: Final = 300.0
 
 SEATS: Final = 48
 
-_STAY: Final = (10, 40)
+STAY: Final = (10, 40)
 """Fewest and most requests of one visitor."""
 
 MOVING_SHARE: Final = 0.25
@@ -112,6 +112,7 @@ class Crowd:
         *,
         rate: float = RATE,
         seats: int = SEATS,
+        stay: tuple[int, int] = STAY,
     ) -> None:
         self._traffic = traffic
         self._pauses = traffic().all.pauses
@@ -122,6 +123,7 @@ class Crowd:
         self._random = random
         self._even_pause = seats / rate
         self._seats = seats
+        self._stay = stay
         self._leaving = asyncio.Event()
 
     async def run(self) -> None:
@@ -144,7 +146,7 @@ class Crowd:
                 connection.close()
 
     async def _visit(self, visitor: Visitor, connection: Connection) -> None:
-        for _ in range(self._random.randint(*_STAY)):
+        for _ in range(self._random.randint(*self._stay)):
             await self._pause(self._next_pause())
             if self._leaving.is_set():
                 return

@@ -13,6 +13,7 @@ import msgspec
 
 from banyan.demo.admin import Stats
 from banyan.demo.live import name_of, percent
+from banyan.demo.ramp.report import RampReport, ramp_summary
 from banyan.demo.tally import GroupTally, Tally
 
 _FEWEST_PER_SECOND: Final = 50
@@ -36,7 +37,7 @@ class Report(msgspec.Struct, frozen=True):
 
     `sides` counts the requests that each side answered, by the edge's own count. `edge_errors` are answers that
     the edge made itself and connections that failed. `mismatches` are answers that differ in meaning from their
-    recording.
+    recording. `ramp` is there after `demo --ramp`.
     """
 
     seconds: float
@@ -49,6 +50,7 @@ class Report(msgspec.Struct, frozen=True):
     latency_ms: dict[str, float]
     generation: int
     notes: list[str]
+    ramp: RampReport | msgspec.UnsetType = msgspec.UNSET
 
 
 def make_report(seconds: float, tally: Tally, stats: Stats, sides: Sequence[str], notes: list[str]) -> Report:
@@ -106,6 +108,7 @@ def summary(report: Report, failed: list[str]) -> str:
     latency = ", ".join(f"{name} {value:.1f} ms" for name, value in report.latency_ms.items())
     per_second = report.requests / max(report.seconds, 0.01)
     lines = [
+        *(() if report.ramp is msgspec.UNSET else (*ramp_summary(report.ramp), "")),
         f"{report.requests:,} recorded requests in {report.seconds:.1f} s, {per_second:.0f} per second",
         f"  edge errors  {report.edge_errors:,}",
         f"  mismatches   {report.mismatches:,}  answers that say something else than their recording",

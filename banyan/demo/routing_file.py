@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The routing file that the demo runs, and where in it a group's share stands."""
+"""The routing file that a demo runs, and where in it things stand."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import banyan
+import contracts
 
 NAME: Final = "routing.yaml"
 _SHIPPED: Final = (NAME, "routes.yaml")
@@ -42,6 +43,31 @@ def find(named: Path | None, here: Path, spare: Path) -> Path:
     for name in _SHIPPED:
         shutil.copy(source / name, spare / name)
     return spare / NAME
+
+
+def find_ramp(named: Path | None, spare: Path) -> Path:
+    """The file of a demo's ramp: the `named` one, else a copy of our own in `spare`. Raises `NoRoutingFileError`."""
+    if named is not None:
+        return find(named, spare, spare)
+    own = Path(banyan.__file__).parent / "demo" / "ramp" / NAME
+    rules = Path(contracts.__file__).parent / "rules.yaml"
+    for source in (own, shipped_folder() / "routes.yaml", rules):
+        shutil.copy(source, spare / source.name)
+    return spare / NAME
+
+
+def block_of(text: str, key: str) -> list[str]:
+    """The lines of `text`, a routing file, under the key of that name at its left edge, and that line itself."""
+    lines = text.splitlines()
+    begin = next((index for index, line in enumerate(lines) if line.startswith(f"{key}:")), len(lines))
+    block = lines[begin : begin + 1]
+    for line in lines[begin + 1 :]:
+        if line and not line.startswith((" ", "#")):
+            break
+        block.append(line)
+    while block and not block[-1].strip():
+        del block[-1]
+    return block
 
 
 class Share(NamedTuple):

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,7 @@ from typing import Final
 from banyan.demo.programs import Program, clean_environment
 from banyan.embedded import PostgresServer, ValkeyServer
 from banyan.embedded.cache import Progress, silent
+from banyan.migrations import migrate
 from banyan.sampledb import SAMPLE, sample_server
 from contracts.corpus import Corpus
 
@@ -52,6 +53,20 @@ class Stack:
             await asyncio.sleep(_WATCH_SECONDS)
 
 
+Before = Callable[[str], AbstractAsyncContextManager[str]]
+"""Something that stands before a server: entered with the server's URL, it answers the URL to ask instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """What can be otherwise. `legacy`: more arguments for the recorded legacy. `before_services`: what the edge meets
+    in their place. `keeps`: the edge has its journal, and what it compared, in the database."""
+
+    legacy: tuple[str, ...] = ()
+    before_services: Before | None = None
+    keeps: bool = False
+
+
 @asynccontextmanager
 async def running_stack(
     corpus: Corpus,
@@ -59,19 +74,21 @@ async def running_stack(
     *,
     environ: Mapping[str, str] = os.environ,
     progress: Progress = silent,
+    arrangement: Arrangement | None = None,
 ) -> AsyncIterator[Stack]:
     """Everything, as long as the context lasts.
 
     `config` is the absolute path of a routing file that uses ${LEGACY_URL} and ${PYTHON_URL}.
 
-    Raises `ProgramError`, `EmbeddedError`, `SampleDatabaseError`, `CorpusError`.
+    Raises `ProgramError`, `EmbeddedError`, `SampleDatabaseError`, `CorpusError`, `MigrationError`.
     """
+    arrangement = arrangement or Arrangement()
     base = clean_environment(environ, {"BANYAN_NOW": corpus.recorded_at.isoformat()})
     async with AsyncExitStack() as started:
         stops = _Stops()
         started.push_async_callback(stops.run)
         progress("starting the recorded legacy")
-        legacy = stops.keep(_legacy(corpus, base))
+        legacy = stops.keep(_legacy(corpus, base, arrangement.legacy))
         valkey = ValkeyServer(progress=progress)
         await _start(valkey, stops)
         postgres = sample_server(corpus.folder, progress=progress)
@@ -79,8 +96,15 @@ async def running_stack(
         progress("starting the Python services")
         services = stops.keep(_services(corpus, postgres.url(SAMPLE), valkey.url(), base))
         legacy_url, python_url = await legacy.says(_URL), await services.says(_URL)
+        settings = {"LEGACY_URL": legacy_url, "PYTHON_URL": python_url}
+        if arrangement.before_services is not None:
+            before = arrangement.before_services(python_url)
+            settings["PYTHON_URL"] = await started.enter_async_context(before)
+        if arrangement.keeps:
+            await migrate(postgres.url(SAMPLE))
+            settings["BANYAN_DATABASE_URL"] = postgres.url(SAMPLE)
         progress("starting the edge")
-        edge = stops.keep(_edge(corpus, config, legacy_url, python_url, base))
+        edge = stops.keep(_edge(corpus, config, base | settings))
         yield Stack(
             edge_url=await edge.says(rf"^listening on {_URL}"),
             admin_url=await edge.says(rf"^admin on {_URL}"),
@@ -92,9 +116,9 @@ async def running_stack(
         )
 
 
-def _legacy(corpus: Corpus, base: Mapping[str, str]) -> Program:
+def _legacy(corpus: Corpus, base: Mapping[str, str], more: tuple[str, ...]) -> Program:
     folder = str(corpus.folder.resolve())
-    return Program("legacy-playback", "--listen", _ANY_PORT, "--corpus", folder, environment=base)
+    return Program("legacy-playback", "--listen", _ANY_PORT, "--corpus", folder, *more, environment=base)
 
 
 def _services(corpus: Corpus, database_url: str, redis_url: str, base: Mapping[str, str]) -> Program:
@@ -104,14 +128,14 @@ def _services(corpus: Corpus, database_url: str, redis_url: str, base: Mapping[s
     return Program("services", "--listen", _ANY_PORT, environment=environment)
 
 
-def _edge(corpus: Corpus, config: Path, legacy_url: str, python_url: str, base: Mapping[str, str]) -> Program:
+def _edge(corpus: Corpus, config: Path, settings: Mapping[str, str]) -> Program:
     """Nothing waits for it to drain long: whoever asked has left before."""
     secret = {name: value for name, value in corpus.env.items() if name == "SECRET_KEY_BASE"}
     return Program(
         "edge",
         *("--config", str(config), "--listen", _ANY_PORT, "--admin", _ANY_PORT),
         *("--access-log", "off", "--drain-seconds", "1"),
-        environment={**base, **secret, "LEGACY_URL": legacy_url, "PYTHON_URL": python_url},
+        environment={**settings, **secret},
     )
 
 
