@@ -205,22 +205,24 @@ class Replica:
     async def _adopt(self, shared: Shared) -> None:
         """Take what is agreed, but for what was lowered here: that is agreed on now."""
         self.frozen = shared.frozen
+        states = dict(shared.states)
         for name, mine in list(self._pending.items()):
-            agreed = shared.states.get(name)
+            agreed = states.get(name)
             if agreed is None or (agreed.version < mine.version and agreed.share >= mine.share):
                 if await self._ports.store.put(mine, -1 if agreed is None else agreed.version):
+                    states[name] = mine
                     del self._pending[name]
             elif agreed.share <= mine.share and mine.phase in (agreed.phase, Phase.ROLLED_BACK):
                 del self._pending[name]
             else:
                 again = msgspec.structs.replace(mine, version=agreed.version + 1, epoch=agreed.epoch + 1)
                 if await self._ports.store.put(again, agreed.version):
-                    self.states[name] = again
+                    states[name] = again
                     del self._pending[name]
         for name, unit in self.units.items():
             if name in self._pending:
                 continue
-            agreed = shared.states.get(name)
+            agreed = states.get(name)
             if agreed is not None:
                 self.states[name] = agreed
                 self._known.add(name)

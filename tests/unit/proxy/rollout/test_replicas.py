@@ -88,6 +88,22 @@ async def test_an_edge_lowers_what_it_sees_broken_with_everything_away() -> None
     assert "burst" in world.journal.entries[-1].reason
 
 
+async def test_what_was_lowered_stays_low_while_the_store_takes_it() -> None:
+    world = World(edges=("a",))
+    await world.ramp_to(50)
+    world.serve(broken=True)
+    await world.pass_by(1)
+    assert world.percents() == {0}
+    assert [entry.event for entry in world.journal.entries].count("fail") == 1
+    assert not world.edges["a"].pending
+
+    world = World(edges=("a",))
+    await world.ramp_to(50)
+    done = await world.edges["a"].command(Verb.KILL, "u", by="kim")
+    assert (done.after.phase, done.pending) == (Phase.KILLED, False)
+    assert world.percents() == {0}, "no tick has to pass"
+
+
 async def test_a_kill_holds_on_each_edge_at_once_with_everything_away() -> None:
     world = World()
     await world.ramp_to(50)
