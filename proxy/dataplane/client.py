@@ -142,7 +142,7 @@ class ClientConnection:
         forwarding = head.forwarding
         address = self.peer
         if self.trusted:
-            address = client_address(address, True, forwarding, edge.table.trusted_proxies)
+            address = client_address(address, forwarding, edge.table.trusted_proxies)
         elif len(forwarding) > (b"x-request-id" in forwarding):
             edge.untrusted_forwarding()
         exchange = self.exchange = edge.decide(head, self, address)

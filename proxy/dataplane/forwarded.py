@@ -42,10 +42,9 @@ def who_counts(address: str) -> str:
     return str(mapped or ip_network((parsed, 64), strict=False))
 
 
-def client_address(peer: str, trusted: bool, forwarding: Mapping[bytes, bytes], networks: Networks) -> str:
-    """The nearest address that no trusted proxy owns: from X-Forwarded-For, read from the right; else the peer."""
-    if not trusted:
-        return peer
+def client_address(peer: str, forwarding: Mapping[bytes, bytes], networks: Networks) -> str:
+    """The nearest address that no trusted proxy owns, as the trusted `peer` says in X-Forwarded-For, read from the
+    right; else the peer."""
     address = peer
     said = forwarding.get(b"x-forwarded-for", b"").decode("latin-1").replace(" ", "")
     for hop in reversed([hop for hop in said.split(",") if hop]):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,3 +73,55 @@ def test_forgetting_a_neighbour_while_sweeping() -> None:
     clock[0] = 5.0
     wheel.sweep()
     assert (first.deadline, second.deadline) == (NEVER, NEVER)
+
+
+class Counted:
+    """Counts how often it is looked at."""
+
+    looks = 0
+
+    def __init__(self) -> None:
+        self.slot = 0
+        self._deadline = NEVER
+
+    @property
+    def deadline(self) -> float:
+        Counted.looks += 1
+        return self._deadline
+
+    @deadline.setter
+    def deadline(self, deadline: float) -> None:
+        self._deadline = deadline
+
+    def on_deadline(self, now: float) -> None:
+        """Nothing is to be done."""
+
+
+@pytest.mark.parametrize("idle", [10, 10_000])
+def test_idle_connections_cost_a_sweep_nothing_until_they_are_due(idle: int) -> None:
+    clock = [0.0]
+    wheel = Wheel(lambda: clock[0])
+    items = [Counted() for _ in range(idle)]
+    for item in items:
+        wheel.watch(item, 75.0)
+    Counted.looks = 0
+    while clock[0] < 74.0:
+        clock[0] += TICK
+        wheel.sweep()
+    assert Counted.looks == 0
+    clock[0] = 76.0
+    wheel.sweep()
+    assert Counted.looks <= 2 * idle
+    assert all(item.slot == 0 for item in items)
+
+
+def test_a_busy_connection_is_looked_at_once_per_time_out() -> None:
+    clock = [0.0]
+    wheel = Wheel(lambda: clock[0])
+    item = Counted()
+    Counted.looks = 0
+    while clock[0] < 100.0:
+        clock[0] += TICK
+        wheel.watch(item, clock[0] + 10.0)
+        wheel.sweep()
+    assert Counted.looks <= 3 * 100 / 10 + 3
