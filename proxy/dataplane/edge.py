@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Final, TypedDict, cast
 import msgspec
 import structlog
 
-from proxy.dataplane import compose
+from proxy.dataplane import compose, proxyprotocol
 from proxy.dataplane.client import ClientConnection
 from proxy.dataplane.closing import Closing
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.forwarded import who_counts
 from proxy.dataplane.pool import Pool
-from proxy.dataplane.proxyprotocol import Introduction
 from proxy.dataplane.scanner import make_scanner
 from proxy.dataplane.timers import TICK, Wheel
 from proxy.dataplane.tunnel import Tunnels
@@ -36,6 +35,7 @@ from proxy.telemetry.stalls import Stalls
 if TYPE_CHECKING:
     from proxy.dataplane.capture import Observer
     from proxy.dataplane.heads import RequestHead, ResponseHead
+    from proxy.dataplane.proxyprotocol import Introduction
     from proxy.routing.subject import SubjectReader
     from proxy.routing.table import Backend, Route, Table
     from proxy.telemetry.log import AccessLog
@@ -333,7 +333,7 @@ class Edge:
 
     def _new_connection(self) -> asyncio.Protocol:
         if self.table.proxy_protocol and self._tls is None:
-            return Introduction(self)
+            return proxyprotocol.Introduction(self)
         return cast("asyncio.Protocol", ClientConnection(self))
 
     def arrived(self, connection: ClientConnection) -> bool:

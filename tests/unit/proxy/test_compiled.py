@@ -36,6 +36,14 @@ def test_compiled_modules_are_taken_where_they_fit() -> None:
     assert file_of_the_edge(BANYAN_PURE="").endswith(compiled.SUFFIX) is compiled.fits()
 
 
+WRITTEN_IN_PYTHON = [module for module, source in compiled.sources().items() if source.suffix == ".py"]
+
+
+@pytest.mark.parametrize("module", [*WRITTEN_IN_PYTHON, "proxy.dataplane.proxyprotocol"])
+def test_whichever_is_imported_first_finds_the_others(module: str) -> None:
+    subprocess.run([sys.executable, "-c", f"import {module}"], check=True, cwd=compiled.PACKAGE.parent)
+
+
 def test_other_sources_make_them_unfit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "part").mkdir()
     for name, text in (("a.py", "x = 1\n"), ("a.pxd", ""), ("b.pyx", "y = 2\n"), ("c.py", "z = 3\n")):
