@@ -43,10 +43,15 @@ def series_id(series: Series) -> int:
 def series_columns(batch: Batch) -> Columns:
     """For WRITE_SERIES."""
     latest: dict[Series, int] = {}
+    times: dict[Series, int] = {}
     for count in batch.counts:
         latest[count.series] = max(count.hour, latest.get(count.series, 0))
-    rows = [(series_id(series), *_series_texts(series), float(hour)) for series, hour in latest.items()]
-    return _columns(rows, 9)
+        times[count.series] = times.get(count.series, 0) + count.times
+    rows = [
+        (series_id(series), *_series_texts(series), float(hour), times[series])
+        for series, hour in latest.items()
+    ]
+    return _columns(rows, 10)
 
 
 def count_columns(batch: Batch) -> Columns:
@@ -118,7 +123,7 @@ def lost_columns(lost: Iterable[Lost]) -> Columns:
 
 
 def read_count(row: Row) -> Count:
-    """A row of READ_COUNTS."""
+    """A row of READ_COUNTS or READ_TOTALS."""
     series = Series(
         row["route"],
         row["group"],

@@ -10,12 +10,13 @@ INSERT INTO banyan.shadow_batches (id) VALUES ($1) ON CONFLICT DO NOTHING RETURN
 
 # Locks the row even where it is fresh, so that expiry can't take it away under the counts. Times are full hours.
 WRITE_SERIES = """
-INSERT INTO banyan.shadow_series AS s (id, route, "group", served, build, role, outcome, why, last_seen)
-SELECT id, route, "group", served, build, role, outcome, why, to_timestamp(at)
+INSERT INTO banyan.shadow_series AS s (id, route, "group", served, build, role, outcome, why, last_seen, times)
+SELECT id, route, "group", served, build, role, outcome, why, to_timestamp(at), times
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-  $9::float8[]) AS new (id, route, "group", served, build, role, outcome, why, at)
+  $9::float8[], $10::bigint[]) AS new (id, route, "group", served, build, role, outcome, why, at, times)
 ORDER BY id
-ON CONFLICT (id) DO UPDATE SET last_seen = excluded.last_seen WHERE excluded.last_seen > s.last_seen
+ON CONFLICT (id) DO UPDATE SET
+  last_seen = greatest(s.last_seen, excluded.last_seen), times = s.times + excluded.times
 """
 
 WRITE_COUNTS = """
@@ -106,22 +107,34 @@ ON CONFLICT (route, what) DO UPDATE SET
   times = l.times + excluded.times, last_seen = greatest(l.last_seen, excluded.last_seen)
 """
 
-# Reading. $1 is a pattern for LIKE or null, $2 a group or null, $3 a time (seconds) or null, $4 a build or null.
-# Builds are summed up: what is asked for by build has one anyway.
-READ_COUNTS = """
-SELECT s.route, s."group", s.served, coalesce($4, '') AS build, s.role, s.outcome, s.why,
-  extract(epoch FROM min(c.hour))::bigint AS hour, sum(c.times)::bigint AS times
-FROM (
-  SELECT series, min(hour) AS hour, sum(times) AS times
-  FROM banyan.shadow_counts
-  WHERE $3::float8 IS NULL OR hour >= date_trunc('hour', to_timestamp($3), 'UTC')
-  GROUP BY series
-) AS c JOIN banyan.shadow_series AS s ON s.id = c.series
+# Reading. Unless it says otherwise $1 is a pattern for LIKE or null, $2 a group or null, $3 a time (seconds) or null,
+# $4 a build or null. Builds are summed up: what is asked for by build has one anyway.
+_READ_COUNTS = """
+SELECT s.route, s."group", s.served, coalesce($3, '') AS build, s.role, s.outcome, s.why,
+  extract(epoch FROM min({hour}))::bigint AS hour, sum({times})::bigint AS times
+FROM {of}
 WHERE ($1::text IS NULL OR s.route LIKE $1) AND ($2::text IS NULL OR s."group" = $2)
-  AND ($4::text IS NULL OR s.build = $4)
+  AND ($3::text IS NULL OR s.build = $3)
 GROUP BY s.route, s."group", s.served, s.role, s.outcome, s.why
 ORDER BY s.route, times DESC
 """
+
+# Compiling these queries takes longer than running them. For one transaction: poolers refuse it as a setting.
+WITHOUT_JIT = "SET LOCAL jit = off"
+
+READ_TOTALS = _READ_COUNTS.format(hour="s.last_seen", times="s.times", of="banyan.shadow_series AS s")
+"""Of all that is kept; $3 is the build."""
+
+READ_COUNTS = _READ_COUNTS.format(
+    hour="c.hour",
+    times="c.times",
+    of="""(
+  SELECT series, min(hour) AS hour, sum(times) AS times FROM banyan.shadow_counts
+  WHERE hour >= date_trunc('hour', to_timestamp($4::float8), 'UTC')
+  GROUP BY series
+) AS c JOIN banyan.shadow_series AS s ON s.id = c.series""",
+)
+"""Since a time; $3 is the build, $4 the time."""
 
 READ_FINDINGS = """
 SELECT f.fingerprint, f.route, f."group", f.field, f.kind, f.severity,
@@ -205,8 +218,22 @@ _PAST = "{} < to_timestamp($1::float8)"
 EXPIRE_SAMPLES = {"shadow_samples": _expire("shadow_samples", _PAST.format("at"))}
 """By the time to keep samples."""
 
+# Takes hours only with their series, so that the sum goes down with them; a series that a writer holds waits.
+_EXPIRE_HOURS = """
+WITH stale AS MATERIALIZED (
+  SELECT c.series, c.hour FROM banyan.shadow_counts AS c JOIN banyan.shadow_series AS s ON s.id = c.series
+  WHERE c.hour < to_timestamp($1::float8) LIMIT $2 FOR UPDATE SKIP LOCKED
+), gone AS (
+  DELETE FROM banyan.shadow_counts AS c USING stale
+  WHERE c.series = stale.series AND c.hour = stale.hour RETURNING c.series, c.times
+), lowered AS (
+  UPDATE banyan.shadow_series AS s SET times = s.times - g.times
+  FROM (SELECT series, sum(times) AS times FROM gone GROUP BY series) AS g WHERE s.id = g.series
+) SELECT count(*) FROM gone
+"""
+
 EXPIRE_COUNTS = {
-    "shadow_counts": _expire("shadow_counts", _PAST.format("hour")),
+    "shadow_counts": _EXPIRE_HOURS,
     "shadow_sightings": _expire("shadow_sightings", _PAST.format("hour")),
     "shadow_series": _expire("shadow_series", _PAST.format("last_seen")),
     "shadow_findings": _expire("shadow_findings", _PAST.format("last_seen")),

@@ -109,7 +109,12 @@ class Store:
                 self._pool.acquire(timeout=CONNECT_SECONDS) as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
-                counts = await connection.fetch(sql.READ_COUNTS, like, group, since, build)
+                await connection.execute(sql.WITHOUT_JIT)
+                counts = await (
+                    connection.fetch(sql.READ_TOTALS, like, group, build)
+                    if since is None
+                    else connection.fetch(sql.READ_COUNTS, like, group, build, since)
+                )
                 found = await connection.fetch(sql.READ_FINDINGS, like, group, since, build, MOST_READ)
                 samples = await self._samples(
                     connection, [row["fingerprint"] for row in found[:MOST_SAMPLED]]

@@ -206,6 +206,31 @@ async def test_what_is_old_goes_and_what_is_new_stays(store: Store, banyan_url: 
     assert (await store.evidence()).endpoints == ()
 
 
+async def test_what_a_series_comes_to_is_the_sum_of_the_hours_that_are_kept(store: Store) -> None:
+    days = (40, 31, 10, 10, 1)
+    for days_ago in days:
+        await store.write(tallied(*[(a_pair(at=NOON - days_ago * 86_400), MATCH)] * 3))
+    assert (await store.evidence()).comparisons == 15
+    assert (await store.evidence(since=NOON - 15 * 86_400)).comparisons == 9
+    await store.expire(NOON)
+    kept = await store.evidence()
+    assert (kept.comparisons, kept.outcomes[Outcome.MATCH]) == (9, 9)
+    assert (await store.evidence(since=0)).outcomes == kept.outcomes
+
+
+async def test_sums_agree_with_hours_while_some_write_and_some_clean_up(store: Store) -> None:
+    async def write(start: int) -> None:
+        for number in range(start, start + 20):
+            await store.write(tallied((a_pair(at=NOON + number * HOUR), MATCH)))
+
+    async def clean_up() -> None:
+        for number in range(20):
+            await store.expire(NOON + number * HOUR, Keep(counts=timedelta(0)))
+
+    await asyncio.gather(write(0), write(5), clean_up())
+    assert (await store.evidence()).comparisons == (await store.evidence(since=0)).comparisons > 0
+
+
 async def test_expiry_goes_in_steps_and_keeps_the_latest_sets_of_names(store: Store) -> None:
     tally = Tally()
     for number in range(MOST_QUERIES + 1_100):
