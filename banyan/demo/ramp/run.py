@@ -51,6 +51,11 @@ _STAY: Final = (2, 5)
 _LEGACY: Final = ("--latency-ms", "30", "--jitter-ms", "15")
 """The recorded legacy takes as long as Rails did for such reads, or the new side could only look slow."""
 
+_NOTES: Final = [
+    "the recorded legacy waits 30 ms and more before it answers, as Rails did",
+    "somebody else comes after every few requests, so that 1 % of them is somebody",
+]
+
 _BY: Final = "demo"
 _FAILING: Final = 0.4
 """The part of its answers that the new side fails at once. Half broken is worse than dead: no health check sees it."""
@@ -124,6 +129,7 @@ class _Play:
         self._tally = Tally()
         self._group_of: dict[tuple[str, str], str] = {}
         self._pace = _LOOK_SECONDS
+        self._told = 0
         self._story = Story(unit.steps[-1])
         self._watched = Watched(unit, self._story, stack.edge_url, f"{stack.admin_url}/dashboard/")
 
@@ -136,10 +142,12 @@ class _Play:
         await visited(
             crowd, interruption, self._happen(seconds), self._watch(), self._stack.watch(), self._show()
         )
+        self._tell()
+        self._console.print()
         interrupted = interruption.event.is_set()
         stats = await settled(self._admin, self._tally.requests)
         ramp = ramp_report(watched.unit.unit, story, watched.account, watched.dashboard)
-        report = make_report(watched.elapsed, self._tally, stats, SIDES, [])
+        report = make_report(watched.elapsed, self._tally, stats, SIDES, _NOTES)
         failed = ramp_shortcomings(ramp, story.taken_back, interrupted=interrupted)
         return Outcome(msgspec.structs.replace(report, ramp=ramp), failed)
 
@@ -242,12 +250,16 @@ class _Play:
 
     async def _in_lines(self) -> None:
         """A line every few seconds, and the story as it goes on."""
-        told, line_due = 0, _LINE_SECONDS
+        line_due = _LINE_SECONDS
         while True:
-            for line in self._story.lines[told:]:
-                self._console.print(line)
-            told = len(self._story.lines)
+            self._tell()
             if self._watched.elapsed >= line_due:
                 self._console.print(plain_line(self._watched))
                 line_due = self._watched.elapsed + _LINE_SECONDS
             await asyncio.sleep(FRAME_SECONDS)
+
+    def _tell(self) -> None:
+        """Print what was not told yet: as it comes, or in one piece where a screen showed it before."""
+        for line in self._story.lines[self._told :]:
+            self._console.print(line)
+        self._told = len(self._story.lines)

@@ -4,16 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import shutil
 import signal
-import sys
-import tempfile
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -21,6 +14,7 @@ import pytest
 
 from banyan.demo.report import Report
 from banyan.demo.routing_file import shipped_folder
+from tests.integration.banyan.demos import demo, left, servers
 from tests.proxytest.waiting import until
 
 HINT = re.compile(r"Flip a group: routing\.yaml line (\d+), (\S+), percent: (\S+) → (\d+), save\.")
@@ -32,65 +26,6 @@ def folder(tmp_path: Path) -> Path:
     for name in ("routing.yaml", "routes.yaml"):
         shutil.copy(shipped_folder() / name, tmp_path / name)
     return tmp_path
-
-
-@pytest.fixture
-def scratch() -> Iterator[Path]:
-    """Where everything that a demo starts keeps its files: a folder is gone when its server is."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)  # for a PostgreSQL that may not run as root
-        yield Path(name)
-
-
-@dataclass
-class Demo:
-    """A running demo, and what it said."""
-
-    process: Process
-    said: str = ""
-
-    async def says(self, pattern: str) -> re.Match[str]:
-        """Read on until `pattern` was said."""
-        assert self.process.stdout is not None
-        async with asyncio.timeout(90):
-            while not (found := re.search(pattern, self.said)):
-                line = await self.process.stdout.readline()
-                assert line, f"it ended without saying {pattern!r}:\n{self.said}"
-                self.said += line.decode()
-        return found
-
-    async def end(self) -> tuple[int, str]:
-        """Its exit code and what it said on stderr."""
-        async with asyncio.timeout(90):
-            rest, errors = await self.process.communicate()
-        self.said += rest.decode()
-        assert self.process.returncode is not None
-        return self.process.returncode, errors.decode()
-
-
-@asynccontextmanager
-async def demo(folder: Path, scratch: Path, *arguments: str) -> AsyncIterator[Demo]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "banyan.cli", "demo", *arguments),
-        cwd=folder,
-        env=os.environ | {"TMPDIR": str(scratch)},
-        stdout=PIPE,
-        stderr=PIPE,
-    )
-    try:
-        yield Demo(process)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()
-
-
-def left(scratch: Path) -> list[Path]:
-    return list(scratch.iterdir())
-
-
-def servers(scratch: Path) -> list[Path]:
-    return list(scratch.glob("banyan-*/server.log"))
 
 
 async def test_ends_by_itself_with_a_report_and_nothing_wrong(folder: Path, scratch: Path) -> None:

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from banyan.demo.routing_file import NoRoutingFileError, Share, find, share_of, shipped_folder
+from banyan.demo.routing_file import (
+    NoRoutingFileError,
+    Share,
+    block_of,
+    find,
+    find_ramp,
+    share_of,
+    shipped_folder,
+)
 from proxy.config.load import load
 from proxy.routing.compile import compile_table
 
@@ -79,3 +87,37 @@ def test_elsewhere_a_copy_of_the_shipped_files_is_taken(tmp_path: Path) -> None:
     assert find(None, here, spare) == spare / "routing.yaml"
     assert (spare / "routes.yaml").read_bytes() == (shipped_folder() / "routes.yaml").read_bytes()
     assert list(here.iterdir()) == []
+
+
+def test_a_block_ends_where_the_next_key_begins() -> None:
+    text = "a: 1\nramps:   # these\n  one: {steps: [1]}\n\n# about two\n  two: {steps: [2]}\n\nb: 2\n"
+    assert block_of(text, "ramps") == [
+        "ramps:   # these",
+        "  one: {steps: [1]}",
+        "",
+        "# about two",
+        "  two: {steps: [2]}",
+    ]
+    assert block_of(text, "b") == ["b: 2"]
+    assert block_of(text, "bundles") == []
+
+
+def test_the_ramp_s_own_file_runs_and_its_policy_fits_80_columns(tmp_path: Path) -> None:
+    file = find_ramp(None, tmp_path)
+    loaded = load(file, {"LEGACY_URL": "http://127.0.0.1:1", "PYTHON_URL": "http://127.0.0.1:2"})
+    assert loaded.config is not None, loaded.errors
+    assert not loaded.warnings
+    (group,) = compile_table(loaded.config, 1).groups
+    assert group.shadow == 100
+    assert list(loaded.config.written.ramps["demo"].steps) == [1, 10, 50, 100]
+    assert loaded.config.written.rules is not None
+    assert (tmp_path / loaded.config.written.rules).is_file()
+    assert max(map(len, block_of(file.read_text(), "ramps"))) <= 80
+
+
+def test_a_named_file_is_taken_for_a_ramp_as_well(tmp_path: Path) -> None:
+    named = tmp_path / "mine.yaml"
+    with pytest.raises(NoRoutingFileError, match="there is no such file"):
+        find_ramp(named, tmp_path)
+    named.write_text("")
+    assert find_ramp(named, tmp_path) == named
