@@ -133,6 +133,9 @@ class _Admin:
                 "workers": [_worker(worker) for worker in parent.supervisor.workers],
                 "comparing": parent.mirroring.pid,
                 "backends": parent.health.up(),
+                "builds": {
+                    backend.name: parent.health.build_of(backend.name) for backend in parent.table.backends
+                },
             }
         )
 
@@ -171,7 +174,7 @@ class _Admin:
             question = msgspec.convert(dict(request.query), Question, strict=False)
         except msgspec.ValidationError as error:
             raise _QuestionError(str(error)) from None
-        return _json(self._explain(question))
+        return _json(self._explain(question, self._parent.available()))
 
     async def explain_many(self, request: web.Request) -> web.Response:
         """The same for a list of questions."""
@@ -179,11 +182,12 @@ class _Admin:
             questions = msgspec.json.decode(await request.read(), type=list[Question], strict=False)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise _QuestionError(f"the body is a JSON list of questions: {error}") from None
-        return _json([self._explain(question) for question in questions])
+        available = self._parent.available()
+        return _json([self._explain(question, available) for question in questions])
 
-    def _explain(self, question: Question) -> Any:
+    def _explain(self, question: Question, available: list[bool]) -> Any:
         parent = self._parent
-        told = explain(parent.table, question, parent.reader, parent.available())
+        told = explain(parent.table, question, parent.reader, available)
         return {**msgspec.structs.asdict(told), "phase": parent.rolling.phase_of(told.group)}
 
     async def reload(self, _request: web.Request) -> web.Response:

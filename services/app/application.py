@@ -13,7 +13,7 @@ from services.groups import handlers as groups
 from services.kernel.cache import Cache
 from services.kernel.clock import clock_from
 from services.kernel.db import Database
-from services.kernel.http import Handler, Stack
+from services.kernel.http import BUILD_HEADER, Handler, Stack
 from services.kernel.log import logger
 from services.kernel.metrics import Metrics
 from services.kernel.routes import Route
@@ -47,12 +47,14 @@ LONGEST_LINE = 16 * 1024
 DATABASE = web.AppKey("database", Database)
 CACHE = web.AppKey("cache", Cache)
 METRICS = web.AppKey("metrics", Metrics)
+BUILD = web.AppKey("build", str)
 
 
 def build(settings: Settings) -> web.Application:
     """The application; its database pool opens when it starts and closes when it is cleaned up."""
     app = web.Application()
     app[METRICS] = Metrics()
+    app[BUILD] = settings.build
 
     async def life(app: web.Application) -> AsyncIterator[None]:
         async with (
@@ -96,9 +98,9 @@ async def _handle(request: web.Request) -> web.Response:
     return await request.app[_STACK].handle(request)
 
 
-async def health(_request: web.Request) -> web.Response:
-    """Whether the process answers at all."""
-    return web.json_response({"status": "ok"})
+async def health(request: web.Request) -> web.Response:
+    """Whether the process answers at all, and which build it is: with another the edge's evidence begins anew."""
+    return web.json_response({"status": "ok"}, headers={BUILD_HEADER: request.app[BUILD]})
 
 
 async def ready(request: web.Request) -> web.Response:

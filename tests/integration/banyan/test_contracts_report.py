@@ -33,7 +33,7 @@ SECRETS = (
 
 async def contracts(*arguments: str, **environment: str) -> Result:
     return await asyncio.to_thread(
-        CliRunner().invoke, app, ["contracts", *arguments], env=environment or None
+        CliRunner().invoke, app, ["contracts", *arguments], env={"COLUMNS": "120", **environment}
     )
 
 
