@@ -122,8 +122,16 @@ def summary(report: Report, failed: list[str]) -> str:
         lines += ["", *(f"  {note}" for note in report.notes[:_SHOWN_NOTES])]
         if len(report.notes) > _SHOWN_NOTES:
             lines.append(f"  … and {len(report.notes) - _SHOWN_NOTES} more; --report has them all")
-    lines += ["", *(f"FAILED: {one}" for one in failed)] if failed else ["", "All is well."]
+    lines += ["", *(f"FAILED: {one}" for one in failed)] if failed else ["", _well(report)]
     return "\n".join(lines)
+
+
+def _well(report: Report) -> str:
+    """The last word where nothing failed. That a new side broke is not called well."""
+    if report.ramp is msgspec.UNSET:
+        return "All is well."
+    told = report.ramp.rollback_s is not None
+    return "The rollout went as it should." if told else "Ended by hand; until then, nothing went wrong."
 
 
 def _group_lines(report: Report) -> list[str]:

@@ -12,7 +12,7 @@ import banyan
 import contracts
 
 NAME: Final = "routing.yaml"
-_SHIPPED: Final = (NAME, "routes.yaml")
+_SHIPPED: Final = (NAME, "routes.yaml", "contracts/rules.yaml")
 
 
 class NoRoutingFileError(Exception):
@@ -41,6 +41,7 @@ def find(named: Path | None, here: Path, spare: Path) -> Path:
         return here / NAME
     source = shipped_folder()
     for name in _SHIPPED:
+        (spare / name).parent.mkdir(exist_ok=True)
         shutil.copy(source / name, spare / name)
     return spare / NAME
 

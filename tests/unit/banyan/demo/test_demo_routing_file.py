@@ -86,6 +86,8 @@ def test_elsewhere_a_copy_of_the_shipped_files_is_taken(tmp_path: Path) -> None:
     spare.mkdir()
     assert find(None, here, spare) == spare / "routing.yaml"
     assert (spare / "routes.yaml").read_bytes() == (shipped_folder() / "routes.yaml").read_bytes()
+    rules = spare / "contracts" / "rules.yaml"
+    assert rules.read_bytes() == (shipped_folder() / "contracts" / "rules.yaml").read_bytes()
     assert list(here.iterdir()) == []
 
 

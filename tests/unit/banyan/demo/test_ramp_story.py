@@ -10,6 +10,7 @@ from banyan.demo.admin import Entry
 from banyan.demo.ramp.account import Account, Answers
 from banyan.demo.ramp.report import RampReport, ramp_report, ramp_shortcomings, ramp_summary
 from banyan.demo.ramp.story import Step, Story
+from banyan.demo.report import Report, as_json, summary
 
 START = Entry(1000.0, "start", "demo", "a demo", 0, 0)
 CLIMB = [
@@ -141,3 +142,13 @@ def test_the_summary_fits_80_columns() -> None:
         "  users, during      10 answers, 9 wrong",
         "  users, after       10 answers, 0 wrong",
     ]
+
+
+def test_the_end_does_not_call_a_broken_new_side_well() -> None:
+    ramp = report_of(told(FALL, fault_at=1030.0), account(during=9))
+    whole = Report(60.0, 30, 30, 0, 9, {"legacy": 20, "python": 10}, {}, {"p50": 1.0}, 1, [], ramp)
+    assert summary(whole, []).endswith("\n\nThe rollout went as it should.")
+    assert summary(whole, ["late"]).endswith("\n\nFAILED: late")
+    early = msgspec.structs.replace(whole, ramp=report_of(told()))
+    assert summary(early, []).endswith("\n\nEnded by hand; until then, nothing went wrong.")
+    assert msgspec.json.decode(as_json(whole), type=Report) == whole
