@@ -48,7 +48,7 @@ def check(
         bool, typer.Option("--allow-unset", help="Take ${NAME} that is not in the environment for no error.")
     ] = False,
 ) -> None:
-    """Say everything that is wrong with a routing file and its catalogue.
+    """Say everything that is wrong with a routing file, its catalogue and its rules of comparing.
 
     ${NAME} is taken from the environment of this command, as the edge takes it from its own.
 
@@ -57,19 +57,32 @@ def check(
     from proxy.config import Code, load
 
     loaded = load(file, os.environ, require_variables=not allow_unset)
-    findings = sorted([*loaded.errors, *loaded.warnings])
+    rules = _wrong_rules(file, loaded)
+    findings = sorted([*loaded.errors, *loaded.warnings, *rules])
+    ok = loaded.config is not None and not rules
     if as_json:
-        print_json({"ok": loaded.config is not None, "findings": [_finding(one) for one in findings]})
+        print_json({"ok": ok, "findings": [_finding(one) for one in findings]})
     else:
         for one in findings:
             print(_finding_text(one))
         if loaded.config is None:
             print(f"\n{_count(len(loaded.errors), 'error')}: {file} would not be used.")
+        elif rules:
+            print(f"\n{_count(len(rules), 'error')} in the rules of comparing.")
         else:
             print(_summary(file, loaded.config))
     if any(one.code is Code.FILE_UNREADABLE for one in loaded.errors):
         raise typer.Exit(Exit.BROKEN)
-    raise typer.Exit(Exit.OK if loaded.config is not None else Exit.NO)
+    raise typer.Exit(Exit.OK if ok else Exit.NO)
+
+
+def _wrong_rules(file: Path, loaded: Loaded) -> tuple[ConfigError, ...]:
+    """What is wrong with the file of rules that a sound routing file names; a rule whose day is over, too."""
+    from proxy.experiment.rules import read_rules
+
+    if loaded.config is None or loaded.config.written.rules is None:
+        return ()
+    return read_rules(file.parent / loaded.config.written.rules, datetime.now(UTC).date()).errors
 
 
 def plan(

@@ -2,7 +2,8 @@
 """The process that compares: it reads what workers hand over, asks the other side, compares, and keeps the evidence.
 
 Run as `python -m proxy.app.mirror` with MirrorOptions as JSON in argv[1]. It runs when nobody else wants the processor
-(SCHED_IDLE), and no request waits for it: stopped, slow or killed, it is merely behind or missing.
+(SCHED_IDLE; BANYAN_MIRROR_SCHEDULING=normal: as anybody else), and no request waits for it: stopped, slow or killed,
+it is merely behind or missing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -126,7 +128,7 @@ class MirrorProcess:
         self._writer: Writer | None = None
         self._connections = 0
         self._rules_rejected = ""
-        self._rules: tuple[tuple[str, float] | None, Comparer] = (None, Comparer(Rules()))
+        self._rules: tuple[tuple[str, int] | None, Comparer] = (None, Comparer(Rules()))
         self._mirror = Mirror(
             reader=SubjectReader(read_secret_key_base(os.environ), now=wall_clock(os.environ)),
             mark=os.environ[MARK].encode(),
@@ -135,6 +137,7 @@ class MirrorProcess:
             now=time.monotonic,
             wall=time.time,
             blind=options.blind,
+            failed=_say_failed,
         )
 
     async def run(self) -> None:
@@ -185,7 +188,7 @@ class MirrorProcess:
             return self._rules[1]
         path = Path(table.rules)
         try:
-            version = (table.rules, path.stat().st_mtime)
+            version = (table.rules, path.stat().st_mtime_ns)
             if version != self._rules[0]:
                 today = datetime.now(UTC).date()
                 self._rules = (version, Comparer(load_rules(path, today, drop_expired=True)))
@@ -262,13 +265,22 @@ class MirrorProcess:
         )
 
 
+def _say_failed(error: BaseException) -> None:
+    """Where a comparison failed, and with what class; its words may hold what people wrote."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    log.error("a comparison failed", error=type(error).__name__, place=place, effect="counted, not compared")
+
+
 def _say_store_failed(error: Exception) -> None:
     code = getattr(error, "code", type(error).__name__)
     log.warning("diff store", code=code, effect="evidence is kept and written later")
 
 
 def _stand_back() -> None:
-    """Run only when nobody else wants the processor."""
+    """Run only when nobody else wants the processor, unless BANYAN_MIRROR_SCHEDULING says `normal`."""
+    if os.environ.get("BANYAN_MIRROR_SCHEDULING") == "normal":
+        return
     try:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     except (AttributeError, OSError):

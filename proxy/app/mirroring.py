@@ -70,6 +70,11 @@ class Mirroring:
         elif wanted and self._keeper is None and not self._closing:
             self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
+    def read_rules_again(self) -> None:
+        """The file of rules may have changed, though the table has not."""
+        if self._writer is not None and self._install is not None:
+            control.send(self._writer, self._install)
+
     def blind_from_now(self) -> None:
         """Users are served from now on: a process that starts later has not seen all writes."""
         self._blind = True

@@ -144,9 +144,12 @@ class Parent:
         )
 
     def available(self) -> list[bool]:
-        """Whether each backend of the running table has an address that is up."""
+        """Whether each backend of the running table has an address that is up and that no circuit spares."""
         up = self.health.up()
-        return [any(up.get(backend.name, [True])) for backend in self.table.backends]
+        return [
+            any(up.get(backend.name, [True])) and not self.supervisor.leaves_alone(backend.name)
+            for backend in self.table.backends
+        ]
 
     async def reload(self) -> Outcome:
         """Read the files again; run what they say, or keep what runs and remember why."""
@@ -188,6 +191,7 @@ class Parent:
             )
             return outcome
         if loaded.config == self._config:
+            self.mirroring.read_rules_again()
             self._count_reload("unchanged", None)
             return Outcome(True, False, self.table.generation, (), loaded.warnings)
         table = await asyncio.to_thread(compile_table, loaded.config, self.table.generation + 1)
@@ -312,8 +316,11 @@ class Parent:
     async def _watch(self) -> None:
         """Reload whenever the files may have changed."""
         more = () if self.certificate is None else self.certificate.files
-        async for _ in watch(lambda: (*self._files, *more)):
+        async for _ in watch(lambda: (*self._files, *self._rules_files(), *more)):
             await self.reload()
+
+    def _rules_files(self) -> tuple[Path, ...]:
+        return () if self.table.rules is None else (Path(self.table.rules),)
 
     async def _count_regularly(self) -> None:
         loop = asyncio.get_running_loop()

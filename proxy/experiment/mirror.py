@@ -86,7 +86,7 @@ class _Item:
 
 class Mirror:
     """See the module. `now` is the machine's monotonic clock, `wall` seconds since 1970; `blind`: it may be that
-    writes passed just before this began."""
+    writes passed just before this began. `failed` is told of what a comparison failed with: a fault of ours."""
 
     def __init__(
         self,
@@ -98,6 +98,7 @@ class Mirror:
         now: Callable[[], float],
         wall: Callable[[], float],
         blind: bool,
+        failed: Callable[[BaseException], None] = lambda _: None,
     ) -> None:
         self.counters: Counter[str] = Counter()
         self.held = 0
@@ -107,6 +108,7 @@ class Mirror:
         self._learns = learns
         self._now = now
         self._wall = wall
+        self._failed = failed
         self._tables: dict[int, Table] = {}
         self._compares: Compares | None = None
         self._races = Races(now() if blind else now() - 3600, keep=120.0)
@@ -265,8 +267,9 @@ class Mirror:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
+        if not task.cancelled() and (error := task.exception()) is not None:
             self._count_drop("failed")
+            self._failed(error)
 
     async def _compare(self, item: _Item, answer: Observation, budget: Budget) -> None:
         name = item.other.name

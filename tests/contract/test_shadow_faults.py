@@ -32,6 +32,8 @@ JSON = b"Content-Type: application/json; charset=utf-8\r\n"
 def shadowed(folder: Path, legacy: str, python: str, *, more: str, percent: int = 0) -> Path:
     """The shipped configuration with every share at `percent`, all that may be compared compared."""
     (folder / "routes.yaml").write_bytes((ROOT / "routes.yaml").read_bytes())
+    (folder / "contracts").mkdir(exist_ok=True)
+    (folder / "contracts" / "rules.yaml").write_bytes((ROOT / "contracts" / "rules.yaml").read_bytes())
     text = (ROOT / "routing.yaml").read_text()
     text = re.sub(r"percent: [0-9.]+", f"percent: {percent}", text)
     text = re.sub(r"shadow: [0-9.]+", "shadow: 100", text)

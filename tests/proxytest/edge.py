@@ -142,7 +142,13 @@ async def edge_process(
         *("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "SECRET_KEY_BASE": SECRET, **(environ or {})},
+        # Tests wait for comparisons on machines that are never idle.
+        env={
+            **os.environ,
+            "SECRET_KEY_BASE": SECRET,
+            "BANYAN_MIRROR_SCHEDULING": "normal",
+            **(environ or {}),
+        },
     )
     assert process.stdout is not None
     assert process.stderr is not None

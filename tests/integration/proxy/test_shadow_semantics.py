@@ -171,3 +171,38 @@ async def test_secrets_are_in_no_log_metric_or_evidence(tmp_path: Path) -> None:
         shown += "".join(edge.edge.errors) + (tmp_path / "access.log").read_text()
         assert [secret for secret in [*planted, "bob@secret.example"] if secret in shown] == []
         assert "/body/n" in shown
+
+
+RULES = """\
+version: 1
+rules:
+  - name: any-number
+    fields: [/body/a]
+    treat: same_type
+    reason: The number does not matter here.
+    owner: tests
+    expires: 2999-12-31
+"""
+
+
+async def test_rules_are_followed_when_their_file_alone_changes(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("version: 1\nrules: []\n")
+    async with backends("legacy", "python") as (legacy, python):
+        legacy.script = always(answer(b'{"a":1}', headers=JSON))
+        python.script = always(answer(b'{"a":2}', headers=JSON))
+        more = "rules: rules.yaml\nshadowing: {noise: 0/s}"
+        async with shadowing_edge(tmp_path, legacy.url, python.url, more=more) as edge:
+            await fetch(edge.port, get("/things"))
+            assert await edge.until_compared(1) == {"mismatch": 1}
+            rules.write_text(RULES)
+            async with asyncio.timeout(20):
+                while not (found := await edge.outcomes())["match_after_normalizing"]:
+                    await fetch(edge.port, get("/things"))
+                    await edge.until_compared(sum(found.values()) + 1)
+            rules.write_text("version: 2\n")
+            await edge.until_counted(1, "banyan_edge_shadow_rules_rejected")
+            before = await edge.outcomes()
+            await fetch(edge.port, get("/things"))
+            after = await edge.until_compared(sum(before.values()) + 1)
+            assert after - before == {"match_after_normalizing": 1}  # the rules before stay

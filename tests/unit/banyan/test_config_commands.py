@@ -52,6 +52,48 @@ def test_check_says_that_a_file_is_usable(file: Path) -> None:
     )
 
 
+RULE = """\
+version: 1
+rules:
+  - name: release
+    fields: [/body/release]
+    treat: same_type
+    reason: Each side tells its own build.
+    owner: api
+    expires: 2999-12-31
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "code"),
+    [
+        (("2999-12-31", "2001-12-31"), "8:14", "expired-rule"),
+        (("same_type", "whatever"), "5:12", "wrong-type"),
+    ],
+)
+def test_check_reads_the_rules_of_comparing(
+    file: Path, change: tuple[str, str], place: str, code: str
+) -> None:
+    file.write_text("rules: rules.yaml\n" + ROUTING)
+    rules = file.parent / "rules.yaml"
+    rules.write_text(RULE)
+    assert run("check", file, environ=URLS).exit_code == 0
+    rules.write_text(RULE.replace(*change))
+    found = run("check", file, environ=URLS)
+    assert found.exit_code == 1
+    first, _, remedy, *_ = found.stdout.splitlines()
+    assert first == f"{rules}:{place}: error {code}"
+    assert remedy.startswith("  → ")
+    assert not json.loads(run("check", file, "--json", environ=URLS).stdout)["ok"]
+
+
+def test_check_misses_rules_that_are_not_there(file: Path) -> None:
+    file.write_text("rules: nowhere.yaml\n" + ROUTING)
+    found = run("check", file, environ=URLS)
+    assert found.exit_code == 1
+    assert f"{file.parent / 'nowhere.yaml'}:1:1: error file-unreadable" in found.stdout
+
+
 def test_check_names_every_finding(file: Path) -> None:
     file.write_text(ROUTING.replace("percent: 50", "precent: 50"))
     found = run("check", file)
