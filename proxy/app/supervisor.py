@@ -21,7 +21,7 @@ from proxy.app.mirroring import Mirroring
 from proxy.app.worker import WorkerOptions
 from proxy.routing.table import Share, Table
 from proxy.telemetry.log import Format
-from proxy.telemetry.metrics import Snapshot, total
+from proxy.telemetry.metrics import Snapshot, series, total
 
 _ANSWER_SECONDS: Final = 5.0
 _STEADY_SECONDS: Final = 10.0  # a worker that lived so long did not die of its start
@@ -151,6 +151,11 @@ class Supervisor:
 
         await asyncio.gather(*(ask(worker) for worker in self.workers if worker.ready.is_set()))
         return total([self._past, *(worker.counted for worker in self.workers)])
+
+    def leaves_alone(self, backend: str) -> bool:
+        """Whether some worker's circuits kept it from `backend` when it last counted, at most about a second ago."""
+        name = series("banyan_edge_breaker_open", backend=backend)
+        return any(worker.counted.gauges.get(name) for worker in self.workers)
 
     async def _until(self, worker: WorkerHandle, told: Callable[[WorkerHandle], bool]) -> bool:
         try:

@@ -15,6 +15,7 @@ import asyncio
 import errno
 from collections import Counter, deque
 from collections.abc import Callable
+from operator import and_
 from typing import TYPE_CHECKING, Final, cast
 
 import structlog
@@ -137,8 +138,9 @@ class Pool:
         self._judge()
 
     def is_open(self) -> bool:
-        """Whether no address' circuit is closed."""
-        return all(circuit.state is not State.CLOSED for circuit in self.circuits)
+        """Whether circuits leave nothing of it: none that is closed belongs to an address that is up."""
+        closed = [circuit.state is State.CLOSED for circuit in self.circuits]
+        return not all(closed) and not any(map(and_, closed, self._up))
 
     def _authority(self, address: int) -> str:
         return self.backend.addresses[address].authority

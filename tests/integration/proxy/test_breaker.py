@@ -178,6 +178,22 @@ async def test_of_two_addresses_the_one_that_fails_is_spared(tmp_path: Path) -> 
             assert open_in_gauges(edge) == 0
 
 
+async def test_an_address_that_is_down_does_not_make_up_for_one_whose_circuit_is_open(tmp_path: Path) -> None:
+    async with backends("legacy", "one", "two") as (legacy, one, two):
+        text = routing(legacy.url, one.url, MOVED, backend="breaker: {failures: 1, rest: 1m}")
+        text = text.replace(f"'{one.url}'", f"'{one.url}', '{two.url}'")
+        async with in_process_edge(text, tmp_path) as edge:
+            edge.edge.set_health({"python": [True, False]})
+            assert open_in_gauges(edge) == 0
+            one.script = hang_up
+            assert (await fetch(edge.port, get("/moved"))).status == 502
+            assert open_in_gauges(edge) == 1
+            assert not availability(edge)()
+            edge.edge.set_health({"python": [True, True]})
+            assert open_in_gauges(edge) == 0
+            assert availability(edge)()
+
+
 async def test_what_the_log_says_of_a_request_that_was_diverted(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     async with two_sides(tmp_path, MOVED, backend=QUICK, log=log) as (edge, _, python):

@@ -370,3 +370,28 @@ async def test_a_backend_that_fails_its_health_checks_is_spared(tmp_path: Path) 
             async with asyncio.timeout(10):
                 while (await fetch(edge.port, get("/moving"))).body != b"python":
                     await asyncio.sleep(0.05)
+
+
+async def test_an_explanation_knows_what_the_workers_circuits_say(tmp_path: Path) -> None:
+    async with backends("legacy", "python") as (legacy, python):
+        file = tmp_path / "routing.yaml"
+        quick = "breaker: {failures: 3, window: 1m, rest: 100ms}"
+        file.write_text(routing(legacy.url, python.url, GROUP.format(percent=100), backend=quick))
+        async with edge_process(file, "--access-log", "off", "--workers", "2") as edge:
+
+            async def explained(reason: str) -> str:
+                async with asyncio.timeout(10):
+                    while (told := await edge.admin("/explain?path=/moving&user=1"))["reason"] != reason:
+                        await asyncio.sleep(0.05)
+                (same,) = await edge.admin("/explain", method="POST", json=[{"path": "/moving", "user": 1}])
+                assert same == told
+                return str(told["side"])
+
+            assert await explained("share") == "python"
+            await python.stop()
+            assert (await fetch(edge.port, get("/moving"))).body == b"legacy"
+            assert await explained("unhealthy") == "legacy"
+            await python.start()
+            async with asyncio.timeout(10):
+                while (await fetch(edge.port, get("/moving"))).body != b"python":
+                    await asyncio.sleep(0.05)
