@@ -25,6 +25,7 @@ class RiskCode(StrEnum):
     LARGE_STEP = "large-step"
     WRITES_BEFORE_READS = "writes-before-reads"
     NEIGHBOURS_SPLIT = "neighbours-split"
+    BUNDLE_SPLIT = "bundle-split"
     PARTIAL_ROLLBACK = "partial-rollback"
     ROUTE_UNCLAIMED = "route-unclaimed"
 
@@ -185,6 +186,7 @@ def _risks(
         earlier = _placement(old, name) if name in old.written.groups else None
         yield from _risks_of_group(name, group, earlier, _placement(new, name), old, new)
     yield from _split_neighbours(old, new)
+    yield from _split_bundles(old, new)
 
 
 def _risks_of_group(
@@ -284,3 +286,33 @@ def _split_neighbours(old: WrittenConfig, new: WrittenConfig) -> Iterator[Risk]:
                     name,
                     f"{name} goes to {shares[name]:g} %, its neighbours ({circle}) do not: {', '.join(apart)}",
                 )
+
+
+def _split_bundles(old: WrittenConfig, new: WrittenConfig) -> Iterator[Risk]:
+    """Groups that a change sends elsewhere than the rest of their bundle; unequal percentages are errors already."""
+    for bundle, names in new.written.bundles.items():
+        places = {name: _placement(new, name) for name in names}
+        for name, here in places.items():
+            earlier = _placement(old, name) if name in old.written.groups else None
+            together = bundle in old.written.bundles and name in old.written.bundles[bundle]
+            if together and earlier is not None and _users_of(earlier) == _users_of(here):
+                continue
+            apart = [
+                f"{other} ({_say(there)})"
+                for other, there in places.items()
+                if _users_of(there) != _users_of(here)
+            ]
+            if apart:
+                yield Risk(
+                    RiskCode.BUNDLE_SPLIT,
+                    name,
+                    f"{name} ({_say(here)}) stands apart from others of bundle {bundle}, which write the same rows: "
+                    f"{', '.join(apart)}",
+                )
+
+
+def _users_of(placement: Placement) -> tuple[str, ...]:
+    """What is equal where the same users are on the same sides."""
+    if placement.share == 0:
+        return (placement.source,)
+    return placement.source, placement.target, f"{placement.share:g}", placement.sticky

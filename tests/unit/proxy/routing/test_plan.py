@@ -144,3 +144,38 @@ def test_writes_before_their_reads_are_remarked(tmp_path: Path) -> None:
     assert risks(plan(shares(0, 0), shares(0, 10))) == [RiskCode.WRITES_BEFORE_READS]
     assert risks(plan(shares(0, 0), shares(10, 10))) == []
     assert risks(plan(shares(0, 10), shares(0, 10))) == []
+
+
+BUNDLE = """\
+bundles: {{b: [one, two, three]}}
+groups:
+  one: {{percent: {share}, stage: 3, routes: [GET /x]{one}}}
+  two: {{percent: {share}, stage: 3, routes: [GET /y]{two}}}
+  three: {{percent: {share}, stage: 4, routes: [GET /z]}}
+"""
+
+
+def bundle(share: float = 50, one: str = "", two: str = "") -> str:
+    return BUNDLE.format(share=share, one=one, two=two)
+
+
+@pytest.mark.parametrize("apart", [", kill: true", ", to: other", ", sticky: cookie"])
+def test_a_group_that_leaves_its_bundle_is_a_risk_in_any_stage(apart: str) -> None:
+    (risk,) = [one for one in compare(bundle(), bundle(one=apart)).risks if one.code is RiskCode.BUNDLE_SPLIT]
+    assert risk.group == "one"
+    assert "bundle b" in risk.message
+    assert "two (50 % on python)" in risk.message
+    assert "three (50 % on python)" in risk.message
+
+
+def test_what_was_apart_before_or_is_on_the_old_side_anyhow_is_none() -> None:
+    killed = bundle(one=", kill: true")
+    assert RiskCode.BUNDLE_SPLIT not in risks(compare(killed, killed))
+    assert RiskCode.BUNDLE_SPLIT not in risks(compare(bundle(10), bundle(50)))
+    assert RiskCode.BUNDLE_SPLIT not in risks(compare(bundle(0), bundle(0, one=", kill: true")))
+
+
+def test_a_bundle_made_of_what_stands_apart_is_a_risk() -> None:
+    killed = bundle(one=", kill: true")
+    found = compare(killed.partition("\n")[2], killed)
+    assert [one.group for one in found.risks if one.code is RiskCode.BUNDLE_SPLIT] == ["one", "two", "three"]
