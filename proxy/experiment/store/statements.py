@@ -221,11 +221,13 @@ EXPIRE_SAMPLES = {"shadow_samples": _expire("shadow_samples", _PAST.format("at")
 # Takes hours only with their series, so that the sum goes down with them; a series that a writer holds waits.
 _EXPIRE_HOURS = """
 WITH stale AS MATERIALIZED (
-  SELECT c.series, c.hour FROM banyan.shadow_counts AS c JOIN banyan.shadow_series AS s ON s.id = c.series
-  WHERE c.hour < to_timestamp($1::float8) LIMIT $2 FOR UPDATE SKIP LOCKED
+  SELECT series, hour FROM banyan.shadow_counts
+  WHERE hour < to_timestamp($1::float8) LIMIT $2 FOR UPDATE SKIP LOCKED
+), free AS MATERIALIZED (
+  SELECT id FROM banyan.shadow_series WHERE id = ANY(ARRAY(SELECT series FROM stale)) FOR UPDATE SKIP LOCKED
 ), gone AS (
-  DELETE FROM banyan.shadow_counts AS c USING stale
-  WHERE c.series = stale.series AND c.hour = stale.hour RETURNING c.series, c.times
+  DELETE FROM banyan.shadow_counts AS c USING stale, free
+  WHERE c.series = stale.series AND c.hour = stale.hour AND c.series = free.id RETURNING c.series, c.times
 ), lowered AS (
   UPDATE banyan.shadow_series AS s SET times = s.times - g.times
   FROM (SELECT series, sum(times) AS times FROM gone GROUP BY series) AS g WHERE s.id = g.series
