@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import banyan
-import contracts
 
 NAME: Final = "routing.yaml"
 _SHIPPED: Final = (NAME, "routes.yaml", "contracts/rules.yaml")
@@ -39,6 +38,10 @@ def find(named: Path | None, here: Path, spare: Path) -> Path:
         return named
     if (here / NAME).is_file():
         return here / NAME
+    return _copy_shipped(spare)
+
+
+def _copy_shipped(spare: Path) -> Path:
     source = shipped_folder()
     for name in _SHIPPED:
         (spare / name).parent.mkdir(exist_ok=True)
@@ -51,10 +54,7 @@ def find_ramp(named: Path | None, spare: Path) -> Path:
     if named is not None:
         return find(named, spare, spare)
     own = Path(banyan.__file__).parent / "demo" / "ramp" / NAME
-    rules = Path(contracts.__file__).parent / "rules.yaml"
-    for source in (own, shipped_folder() / "routes.yaml", rules):
-        shutil.copy(source, spare / source.name)
-    return spare / NAME
+    return Path(shutil.copy(own, _copy_shipped(spare)))  # with the catalogue and the rules beside it
 
 
 def block_of(text: str, key: str) -> list[str]:
