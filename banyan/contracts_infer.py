@@ -16,8 +16,9 @@ import typer
 from banyan.output import Exit, fail, print_json
 
 if TYPE_CHECKING:
-    from contracts.corpus import Read
+    from contracts.corpus import Corpus, Read
     from proxy.experiment.infer import Shape
+    from proxy.experiment.noise import Noise
 
 SHIPPED = Path("contracts/rules.yaml")
 
@@ -27,6 +28,7 @@ class Form(StrEnum):
 
     OPENAPI = "openapi"
     SCHEMA = "json-schema"
+    LEARNED = "learned"
 
 
 def register(contracts: typer.Typer) -> None:
@@ -35,6 +37,7 @@ def register(contracts: typer.Typer) -> None:
     rules = typer.Typer(help="The declared rules of comparing.", no_args_is_help=True)
     rules.callback()(about_rules)
     rules.command("check")(check)
+    rules.command("propose")(propose)
     contracts.add_typer(rules, name="rules")
 
 
@@ -47,7 +50,9 @@ def infer(
         Path | None, typer.Argument(help="A folder of recordings; the project's own copy without it.")
     ] = None,
     route: Annotated[str, typer.Option(metavar="GLOB", help="Only endpoints with such a name.")] = "*",
-    form: Annotated[Form, typer.Option("--format", help="What to write.")] = Form.OPENAPI,
+    form: Annotated[
+        Form, typer.Option("--format", help="What to write; `learned` is what reports explain by (.json.gz).")
+    ] = Form.OPENAPI,
     output: Annotated[Path | None, typer.Option(help="Write here instead of to stdout.")] = None,
 ) -> None:
     """Turn recorded answers into schemas: types, what may be null or absent, the few values of an enumeration.
@@ -60,7 +65,12 @@ def infer(
     from proxy.experiment.infer import json_schemas, openapi
 
     try:
-        shapes = _shapes(one for one in Corpus.open(corpus).reads() if fnmatchcase(one.endpoint, route))
+        opened = Corpus.open(corpus)
+        cases = [one for one in opened.reads() if fnmatchcase(one.endpoint, route)]
+        if form is Form.LEARNED:
+            _write_learned(opened, cases, output)
+            return
+        shapes = _shapes(cases)
     except CorpusError as error:
         fail(str(error))
     if not shapes:
@@ -88,6 +98,66 @@ def infer(
         fail(f"{output}: {error.strerror or error}")
     samples = sum(shape.samples for shape in shapes.values())
     sys.stderr.write(f"{len(shapes)} kinds of answers, from {samples} samples, written to {output}\n")
+
+
+def _write_learned(corpus: Corpus, cases: list[Read], output: Path | None) -> None:
+    from contracts.learned import learn, source_of, written
+
+    if output is None:
+        fail("--format learned writes a compressed file: name it with --output")
+    data = written(learn(cases, source_of(corpus)))
+    try:
+        output.write_bytes(data)
+    except OSError as error:
+        fail(f"{output}: {error.strerror or error}")
+    sys.stderr.write(f"what {len(cases)} recorded reads teach is in {output}: {len(data):,} bytes\n")
+
+
+def propose(
+    database_url: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", envvar="BANYAN_DATABASE_URL", show_envvar=True, help="The diff store's database."
+        ),
+    ] = "",
+    from_admin: Annotated[
+        str,
+        typer.Option(metavar="URL", help="The admin port of an edge: what it alone learned since it began."),
+    ] = "",
+    owner: Annotated[str, typer.Option(metavar="NAME", help="Who answers for the rules.")] = "unknown",
+    days: Annotated[int, typer.Option(min=1, max=366, help="How long they hold.")] = 30,
+) -> None:
+    """Print rules for noise that was learned, to be read, corrected and put into the file of rules. Changes nothing.
+
+    Exit code 0: printed, 1: nothing was learned that a rule could say, 2: the noise cannot be read.
+    """
+    from proxy.experiment import noise as learned
+
+    known = _noise_of_edge(from_admin) if from_admin else _noise_in_store(database_url)
+    text = learned.propose(known, owner, datetime.now(UTC).date(), days)
+    if not text:
+        fail(f"of {len(known)} fields that differ by themselves none makes a rule", Exit.NO)
+    print(f"# Proposed. Whatever you keep goes under `rules:` in {SHIPPED}.\n{text}", end="")
+
+
+def _noise_of_edge(url: str) -> list[Noise]:
+    import msgspec
+
+    from banyan.rollout_commands import ask
+    from proxy.experiment.noise import Noise
+
+    try:
+        told = ask(url, "/comparisons")
+        return [msgspec.convert(one, Noise) for endpoint in told["endpoints"] for one in endpoint["noise"]]
+    except (KeyError, TypeError, msgspec.ValidationError):
+        fail(f"{url} is no admin port of an edge")
+
+
+def _noise_in_store(url: str) -> list[Noise]:
+    from banyan.report_commands import with_store
+
+    evidence = with_store(url, lambda store: store.evidence())
+    return [one for endpoint in evidence.endpoints for one in endpoint.noise]
 
 
 def check(

@@ -80,19 +80,24 @@ def report(
     Exit codes: 0 nothing open, 1 open findings, 2 wrong use or the store can't be read, 3 nothing was compared.
     """
     from contracts.corpus import Corpus, CorpusError
-    from contracts.report import ApprovalsError, judge, read_approvals, recorded_coverage
+    from contracts.learned import learned_from
+    from contracts.report import ApprovalsError, judge, read_approvals
 
     now = time.time()
     kind, severity = parse_format("json" if as_json else form), parse_severity(fail_on)
     begin = None if since is None else parse_since(since, now)
     try:
         accepted = () if approvals_file is None else read_approvals(approvals_file)
-        recorded = recorded_coverage(Corpus.open(corpus).reads())
+        recordings = Corpus.open(corpus)
     except (ApprovalsError, CorpusError) as error:
         fail(str(error))
     evidence = with_store(
         database_url, lambda store: store.evidence(route=route, group=group, since=begin, build=build)
     )
+    try:
+        learned = learned_from(recordings, {one.route for one in evidence.endpoints if one.findings})
+    except CorpusError as error:
+        fail(str(error))
     narrowed = {"route": route, "group": group, "since": since, "build": build}
     made = judge(
         evidence,
@@ -100,7 +105,8 @@ def report(
         scope=", ".join(f"{name} {value}" for name, value in narrowed.items() if value is not None),
         fail_on=severity,
         approvals=accepted,
-        recorded=_asked_for(recorded, evidence, route, group),
+        recorded=_asked_for(learned.recorded, evidence, route, group),
+        explain=learned.explanations(),
     )
     finish(made, kind, output)
 

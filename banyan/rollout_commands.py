@@ -44,7 +44,7 @@ def _somebody() -> str:
     return os.environ.get("USER") or "somebody"
 
 
-def _ask(admin: str, path: str, body: dict[str, Any] | None = None) -> Any:
+def ask(admin: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """An answer of the admin port. Leaves with a message where there is none, or a refusal."""
     import json
     import urllib.error
@@ -98,10 +98,10 @@ def status(
 ) -> None:
     """Where every group stands, or one in full: phase, share, what the gates say, what is waited for."""
     if group is None:
-        told = _ask(admin, "/rollout")
+        told = ask(admin, "/rollout")
         print_json(told) if as_json else _print_overview(told)
     else:
-        told = _ask(admin, _path(group))
+        told = ask(admin, _path(group))
         print_json(told) if as_json else _print_unit(told)
 
 
@@ -116,7 +116,7 @@ def watch(
 
     with contextlib.suppress(KeyboardInterrupt):
         while True:
-            told = _ask(admin, "/rollout" if group is None else _path(group))
+            told = ask(admin, "/rollout" if group is None else _path(group))
             typer.echo("\x1b[2J\x1b[H", nl=False)  # a clean screen
             _print_overview(told) if group is None else _print_unit(told)
             time.sleep(every)
@@ -193,7 +193,7 @@ def _order(
     percent: float = 0.0,
 ) -> None:
     body = {"by": by or _somebody(), "reason": reason, "percent": percent, "dry_run": dry_run}
-    done = _ask(admin, _path(group, f"/{verb}"), body)
+    done = ask(admin, _path(group, f"/{verb}"), body)
     if as_json:
         print_json(done)
         return
@@ -333,7 +333,7 @@ def thaw(
 
 
 def _freeze(what: str, admin: str, by: str, reason: str, dry_run: bool, as_json: bool) -> None:
-    done = _ask(admin, f"/rollout/{what}", {"by": by or _somebody(), "reason": reason, "dry_run": dry_run})
+    done = ask(admin, f"/rollout/{what}", {"by": by or _somebody(), "reason": reason, "dry_run": dry_run})
     if as_json:
         print_json(done)
     else:
@@ -359,7 +359,7 @@ def prove(
     if kind not in ("verify-writes", "replay"):
         fail(f"--kind {kind!r} is neither verify-writes nor replay")
     body = {"kind": kind, "build": build, "green": green, "cases": cases, "by": by or _somebody()}
-    proof = _ask(admin, _path(group, "/proof"), body)
+    proof = ask(admin, _path(group, "/proof"), body)
     if as_json:
         print_json(proof)
     else:
@@ -376,7 +376,7 @@ def can_i_shift(
 
     Exit codes: 0 yes, 1 no, 3 not enough evidence; 2 where the question is wrong.
     """
-    told = _ask(admin, _path(group, f"/can-shift?percent={percent}"))
+    told = ask(admin, _path(group, f"/can-shift?percent={percent}"))
     if as_json:
         print_json(told)
     else:
@@ -398,7 +398,7 @@ def history(
     from datetime import datetime
 
     path = f"/rollout-history?limit={limit}" if group is None else _path(group, f"/history?limit={limit}")
-    entries = _ask(admin, path)
+    entries = ask(admin, path)
     if as_json:
         print_json(entries)
         return

@@ -315,6 +315,14 @@ class Corpus:
         """Whether the folder holds `name`, plain or compressed."""
         return any((self.folder / f"{name}{suffix}").is_file() for suffix in _SUFFIXES)
 
+    def raw(self, name: str) -> bytes:
+        """A file's bytes as they lie in the folder, compressed or not."""
+        path = self._find(name)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise CorpusError("corpus-broken", f"{path}: {error.strerror or error}") from error
+
     def _find(self, name: str) -> Path:
         for suffix in _SUFFIXES:
             path = self.folder / f"{name}{suffix}"

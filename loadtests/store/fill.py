@@ -14,7 +14,8 @@ import asyncpg
 from banyan.embedded import PostgresServer
 from banyan.migrations import migrate
 from contracts.corpus import Corpus
-from contracts.report import Format, judge, recorded_coverage, render
+from contracts.learned import learned_from
+from contracts.report import Format, judge, render
 from loadtests.store.made_up import comparisons
 from proxy.experiment.evidence import Batch
 from proxy.experiment.store import Store
@@ -93,7 +94,8 @@ async def _write(store: Store, batch: Batch) -> float:
 async def _report(store: Store) -> float:
     """Seconds from asking to the page, as `banyan contracts report --format html` does it."""
     began = time.perf_counter()
-    recorded = recorded_coverage(Corpus.open().reads())
-    report = judge(await store.evidence(), now=ENDS, recorded=recorded)
+    evidence = await store.evidence()
+    learned = learned_from(Corpus.open(), {one.route for one in evidence.endpoints if one.findings})
+    report = judge(evidence, now=ENDS, recorded=learned.recorded, explain=learned.explanations())
     render(report, Format.HTML)
     return time.perf_counter() - began

@@ -126,6 +126,31 @@ class Shape:
             told["items"] = self.elements.schema()
         return told
 
+    def kept(self) -> list[Any]:
+        """The shape as JSON values; `of` makes it again. Nests as deep as the samples did."""
+        return [
+            self.samples,
+            dict(sorted(self.types.items())),
+            dict(sorted(self.classes.items())),
+            None if self.values is None else dict(sorted(self.values.items())),
+            {name: shape.kept() for name, shape in sorted(self.members.items())},
+            None if self.keyed is None else self.keyed.kept(),
+            None if self.elements is None else self.elements.kept(),
+        ]
+
+    @classmethod
+    def of(cls, kept: list[Any]) -> Shape:
+        """A shape that was `kept`."""
+        shape = cls()
+        shape.samples, types, classes, values, members, keyed, elements = kept
+        shape.types = Counter(types)
+        shape.classes = Counter({ValueClass(name): times for name, times in classes.items()})
+        shape.values = None if values is None else Counter(values)
+        shape.members = {name: cls.of(one) for name, one in members.items()}
+        shape.keyed = None if keyed is None else cls.of(keyed)
+        shape.elements = None if elements is None else cls.of(elements)
+        return shape
+
     def explain(self, field: str, value: Any, *, missing: bool = False) -> str:
         """What the samples say about a value at a field; empty where they say nothing against it."""
         steps = tokens(field)
