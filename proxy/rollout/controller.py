@@ -12,6 +12,7 @@ lowers happens first. With the store away shares stay what they are, and may fal
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
 import structlog
@@ -19,8 +20,9 @@ import structlog
 from proxy.rollout.commands import Verb, carried_out
 from proxy.rollout.decide import BY_GATES, Decision, decide
 from proxy.rollout.evidence import Evidence, Proof, Traffic, merged
+from proxy.rollout.forecast import seconds_needed
 from proxy.rollout.gates import BURST
-from proxy.rollout.phases import WATCHED, Event
+from proxy.rollout.phases import CLIMBING, WATCHED, Event
 from proxy.rollout.policy import Policy, Unit
 from proxy.rollout.ports import Entry, UnavailableError
 from proxy.rollout.replica import Ports, Replica
@@ -29,6 +31,9 @@ from proxy.rollout.state import State
 from proxy.rollout.together import goes_with
 from proxy.rollout.verdict import Outcome
 from proxy.telemetry.metrics import Snapshot
+
+ESTIMATE_SECONDS: Final = 10.0
+"""How old an estimate may be."""
 
 log = structlog.get_logger()
 
@@ -45,11 +50,14 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Controller(Replica):
-    """See the module. `decisions`: what the last tick of the leader came to, by unit."""
+    """See the module. `decisions`: what the last tick of the leader came to, by unit; `estimates`: seconds until the
+    evidence suffices, as of a moment ago."""
 
     def __init__(self, replica: str, units: Mapping[str, Unit], ports: Ports) -> None:
         super().__init__(replica, units, ports)
         self.decisions: dict[str, Decision] = {}
+        self.estimates: dict[str, float | None] = {}
+        self._estimated: dict[str, float] = {}
         self._proofs: dict[str, tuple[Proof, ...]] = {}
 
     async def tick(self) -> None:
@@ -157,8 +165,18 @@ class Controller(Replica):
         if self.states[name] is not state:
             return  # lowered here while others were asked
         self.decisions[name] = decision
+        self._estimate(unit, state, evidence)
         if decision.event is not None:
             await self._carry_out(unit, decision)
+
+    def _estimate(self, unit: Unit, state: State, evidence: Sequence[Evidence]) -> None:
+        """Now and then: it asks the gates several times over."""
+        now = self._ports.now()
+        if unit.policy is None or state.phase not in CLIMBING:
+            self.estimates.pop(unit.name, None)
+        elif now - self._estimated.get(unit.name, -ESTIMATE_SECONDS) >= ESTIMATE_SECONDS:
+            self._estimated[unit.name] = now
+            self.estimates[unit.name] = seconds_needed(evidence, state.share, unit.policy)
 
     async def _carry_out(self, unit: Unit, decision: Decision) -> None:
         state, following, event = self.states[unit.name], decision.next, decision.event

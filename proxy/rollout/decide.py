@@ -23,14 +23,13 @@ import msgspec
 
 from proxy.rollout.evidence import Evidence
 from proxy.rollout.gates import gates_at
-from proxy.rollout.phases import WATCHED, Event, Phase
+from proxy.rollout.phases import CLIMBING, WATCHED, Event, Phase
 from proxy.rollout.policy import Policy
 from proxy.rollout.state import State
 from proxy.rollout.verdict import Outcome, Verdict, overall
 
 BY_GATES = "gates"
 """Who moved a share, where no person did."""
-_CLIMBING = (Phase.SHADOW, Phase.RAMPING, Phase.HOLDING)
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -74,7 +73,7 @@ def decide(
 
     if state.phase is Phase.SOAKING:
         return _soak(state, policy, now, outcome, verdicts)
-    if state.phase not in _CLIMBING:
+    if state.phase not in CLIMBING:
         return stay((state.reason,), "")
     left = state.since + _stay_of(state, policy) - now
     if left > 0:

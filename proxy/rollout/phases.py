@@ -80,6 +80,8 @@ class Event(StrEnum):
 _P, _E = Phase, Event
 WATCHED: Final = (_P.SHADOW, _P.RAMPING, _P.HOLDING, _P.SOAKING, _P.FULL, _P.PAUSED, _P.ROLLED_BACK)
 """Where evidence is looked at."""
+CLIMBING: Final = (_P.SHADOW, _P.RAMPING, _P.HOLDING)
+"""Where evidence may lead to the next step."""
 
 TRANSITIONS: Final[dict[tuple[Phase, Event], Phase]] = {
     **{(phase, _E.START): _P.SHADOW for phase in (_P.LEGACY, _P.ROLLED_BACK, _P.PAUSED)},

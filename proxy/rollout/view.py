@@ -10,7 +10,7 @@ import msgspec
 from proxy.rollout.controller import Controller
 from proxy.rollout.decide import Decision, decide
 from proxy.rollout.forecast import seconds_needed
-from proxy.rollout.phases import WATCHED, Event, Phase, events_in
+from proxy.rollout.phases import CLIMBING, WATCHED, Event, Phase, events_in
 from proxy.rollout.policy import Unit
 from proxy.rollout.ports import UnavailableError
 from proxy.rollout.verdict import Outcome, Verdict
@@ -139,15 +139,17 @@ async def _decision(controller: Controller, unit: Unit) -> tuple[Decision | None
     led = controller.decisions.get(unit.name)
     if led is not None and led.waits_for == "journal":
         decision = led
-    climbing = state.phase in (Phase.SHADOW, Phase.RAMPING, Phase.HOLDING)
-    return decision, seconds_needed(evidence, state.share, policy) if climbing else None
+    return decision, seconds_needed(evidence, state.share, policy) if state.phase in CLIMBING else None
 
 
 async def _replicas(controller: Controller) -> tuple[str, tuple[ReplicaView, ...]]:
     mine = controller.heartbeat()
     try:
         leader, others = await controller.others()
-        beats = [mine, *(beat for beat in others if beat.replica != mine.replica)]  # what it told last may be older
+        beats = [
+            mine,
+            *(beat for beat in others if beat.replica != mine.replica),
+        ]  # what it told last may be older
     except UnavailableError:
         leader, beats = "", [mine]
     return leader, tuple(
@@ -176,6 +178,16 @@ def gauges(controller: Controller) -> dict[tuple[str, tuple[tuple[str, str], ...
         unit = (("unit", name),)
         found["banyan_rollout_share_percent", unit] = state.share
         found["banyan_rollout_phase", (*unit, ("phase", state.phase.value))] = 1.0
+        found["banyan_rollout_last_good_percent", unit] = state.last_good
+        found["banyan_rollout_since_timestamp_seconds", unit] = state.since
+        found["banyan_rollout_changed_timestamp_seconds", unit] = state.changed_at
+        policy = controller.units[name].policy
+        step = None if policy is None else policy.step_after(state.share)
+        if step is not None:
+            found["banyan_rollout_next_step_percent", unit] = step
+        estimate = controller.estimates.get(name)
+        if estimate is not None and controller.leads:
+            found["banyan_rollout_estimate_seconds", unit] = estimate
         decision = controller.decisions.get(name)
         if decision is None or not controller.leads:
             continue

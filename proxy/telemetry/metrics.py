@@ -257,6 +257,14 @@ HELP: Final = {
     "banyan_rollout_pending": ("gauge", "Units that this edge lowered and the others do not know of yet."),
     "banyan_rollout_share_percent": ("gauge", "The share that a unit's rollout has in effect."),
     "banyan_rollout_phase": ("gauge", "1 for the phase that a unit is in."),
+    "banyan_rollout_last_good_percent": ("gauge", "The highest share that passed its gates with this build."),
+    "banyan_rollout_next_step_percent": ("gauge", "The step after the share in effect."),
+    "banyan_rollout_since_timestamp_seconds": ("gauge", "When the evidence of a unit's share began."),
+    "banyan_rollout_changed_timestamp_seconds": ("gauge", "When a unit last changed."),
+    "banyan_rollout_estimate_seconds": (
+        "gauge",
+        "Until a unit's evidence suffices at today's traffic; told by the leader, where time alone helps.",
+    ),
     "banyan_rollout_gate": ("gauge", "1 for a gate's verdict on a group; told by the leader."),
     "banyan_rollout_gate_value": (
         "gauge",
