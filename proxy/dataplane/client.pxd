@@ -10,6 +10,7 @@ cdef class ClientConnection:
     cdef readonly object _transport
     cdef readonly bytes _held
     cdef int _phase
+    cdef long long _taken
     cdef tuple _told
     cdef bint _chunked, _close_after
     cdef readonly bint _half_closed, _paused_for_upstream, _write_paused
@@ -35,6 +36,7 @@ cdef class ClientConnection:
     cdef _next(self, double now)
     cpdef upstream_failed(self, code)
     cpdef bint divert(self) except -1
+    cdef bint _reads_on(self) except -1
     cdef _resume_reading(self)
     cdef _wait(self, int phase, double seconds, double now)
     cdef _fail(self, code)

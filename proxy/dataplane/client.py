@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, cast
 
-from proxy.dataplane import closing, compose
+from proxy.dataplane import closing, compose, pace
 from proxy.dataplane.failures import FAILURES, NEVER_SENT, TOO_SLOW
 from proxy.dataplane.forwarded import client_address, forwarding_lines, is_trusted
 from proxy.dataplane.framing import END_OF_CHUNKS, ChunkedReader, LengthReader, chunk
@@ -47,6 +47,7 @@ class ClientConnection:
         "_held",
         "_paused_for_upstream",
         "_phase",
+        "_taken",
         "_told",
         "_transport",
         "_write_paused",
@@ -64,6 +65,7 @@ class ClientConnection:
         self._transport: asyncio.Transport = _NOT_CONNECTED
         self._held = b""
         self._phase = _IDLE
+        self._taken = 0
         self._told = _NOTHING_TOLD
         self._chunked = False
         self._close_after = False
@@ -389,6 +391,7 @@ class ClientConnection:
     def pause_writing(self) -> None:
         """asyncio: the client reads more slowly than the backend sends."""
         self._write_paused = True
+        self._taken = pace.taken(self._transport)
         exchange = self.exchange
         if exchange is not None:
             self._wait(_STREAM, exchange.timeouts.stream_idle, self._edge.now())
@@ -404,6 +407,11 @@ class ClientConnection:
         elif exchange.upstream is not None:
             self._wait(_STREAM, exchange.timeouts.stream_idle, self._edge.now())
             exchange.upstream.go_on()
+
+    def _reads_on(self) -> bool:
+        """Whether the client, whom the edge waits for, has taken something since this was asked last."""
+        before, self._taken = self._taken, pace.taken(self._transport)
+        return self._taken > before
 
     def _resume_reading(self) -> None:
         if not self._transport.is_closing():
@@ -430,6 +438,8 @@ class ClientConnection:
         if exchange is None:
             if phase == _HEAD and self._held:
                 self._refuse(408, "request_timeout", "the request did not arrive in time")
+            elif self._write_paused and self._reads_on():
+                self._wait(_IDLE, self._edge.idle_seconds, now)
             else:
                 self._close()
             return
@@ -441,8 +451,12 @@ class ClientConnection:
             self._fail("backend_stream_timeout" if self._paused_for_upstream else "request_timeout")
         elif phase == _FIRST_BYTE:
             self._fail("backend_first_byte_timeout")
+        elif not self._write_paused:
+            self._fail("backend_stream_timeout")
+        elif self._reads_on():
+            self._wait(_STREAM, exchange.timeouts.stream_idle, now)
         else:
-            self._fail("client_stalled" if self._write_paused else "backend_stream_timeout")
+            self._fail("client_stalled")
 
     def close_idle(self) -> None:
         """Draining: close if nothing is under way."""

@@ -14,25 +14,27 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Final
 
+from proxy.dataplane.pace import taken
 from proxy.dataplane.timers import NEVER
 
 if TYPE_CHECKING:
     from proxy.dataplane.edge import Edge
 
 _LINGER_BYTES: Final = 8 * 1024 * 1024
-_UNREAD_SECONDS: Final = 60.0  # for a client that has not read what it was sent
+_UNREAD_SECONDS: Final = 60.0  # for a client that reads nothing of what it was sent
 _AT_ONCE: Final = struct.pack("ii", 1, 0)  # struct linger: on, no seconds
 
 
 class Closing(asyncio.Protocol):
     """Takes over a client's connection to end it."""
 
-    __slots__ = ("_discarded", "_edge", "_transport", "deadline", "slot")
+    __slots__ = ("_discarded", "_edge", "_taken", "_transport", "deadline", "slot")
 
     def __init__(self, transport: asyncio.Transport, edge: Edge) -> None:
         self._transport = transport
         self._edge = edge
         self._discarded = 0
+        self._taken = taken(transport)
         self.deadline = NEVER
         self.slot = 0
 
@@ -48,8 +50,12 @@ class Closing(asyncio.Protocol):
         self._edge.left(self)
 
     def on_deadline(self, now: float) -> None:
-        """The wheel: time enough."""
-        self._transport.abort()
+        """The wheel: time enough, unless the client is still reading what it was sent."""
+        before, self._taken = self._taken, taken(self._transport)
+        if self._transport.get_write_buffer_size() and self._taken > before:
+            self._edge.wheel.watch(self, now + _UNREAD_SECONDS)
+        else:
+            self._transport.abort()
 
     def close_idle(self) -> None:
         """Draining: it is ending already."""

@@ -214,13 +214,93 @@ async def test_a_client_that_stops_reading_is_let_go_and_so_is_its_backend(tmp_p
     async with two_sides(tmp_path, backend="timeouts: {stream_idle: 20s}") as (edge, legacy, _):
         clock = EdgeClock(edge.edge)
         legacy.script = _flood
-        async with connect(edge.port) as client:
-            await client.send(get("/"))
+        with _narrow_client(edge.port) as client:
+            client.sendall(get("/"))
             await until(lambda: _write_paused(edge))
-            clock.pass_by(21)
-            await until(lambda: at_rest(edge))
+            await until(lambda: _later(clock, 21) or at_rest(edge))
         counters = edge.edge.snapshot().counters
         assert counters['banyan_edge_failures_total{code="client_stalled",side="legacy"}'] == 1
+
+
+async def test_a_client_that_reads_on_slowly_is_kept_for_as_long_as_it_does(tmp_path: Path) -> None:
+    """Within one pause of writing: it never comes so far that more is written."""
+    async with two_sides(tmp_path, backend="timeouts: {stream_idle: 20s}") as (edge, legacy, _):
+        clock = EdgeClock(edge.edge)
+        legacy.script = _flood
+        with _narrow_client(edge.port) as client:
+            await _narrow_edge(edge)
+            client.sendall(get("/"))
+            await until(lambda: _write_paused(edge))
+            for _ in range(2):
+                await _read(client, A_WHILE)
+                clock.pass_by(21)
+                assert _write_paused(edge)
+            await until(lambda: _later(clock, 21) or at_rest(edge))
+        counters = edge.edge.snapshot().counters
+        assert counters['banyan_edge_failures_total{code="client_stalled",side="legacy"}'] == 1
+
+
+@pytest.mark.parametrize("connection", ["keep-alive", "close"])
+async def test_what_is_left_of_the_last_answer_is_read_as_slowly(tmp_path: Path, connection: str) -> None:
+    """The exchange is over, its answer lies in the edge's buffer: no idle connection that might be closed, and after
+    `Connection: close` none that has lingered too long."""
+    async with two_sides(tmp_path, backend="timeouts: {stream_idle: 1h}") as (edge, legacy, _):
+        clock = EdgeClock(edge.edge)
+        legacy.script = _page
+        with _narrow_client(edge.port) as client:
+            await _narrow_edge(edge)
+            client.sendall(get("/", f"Connection: {connection}"))
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += await _read(client, 1)
+            assert head.startswith(b"HTTP/1.1 200 ")
+            for _ in range(len(PAGE) // A_WHILE):
+                assert await _read(client, A_WHILE) == b"x" * A_WHILE
+                clock.pass_by(30)
+            await until(lambda: _later(clock, 100) or at_rest(edge))
+    assert not edge.edge.connections
+
+
+PAGE = b"x" * 200_000
+A_WHILE = 20_000  # more than the client's kernel holds, so that the edge's learns of it
+
+
+async def _page(_asked: Asked, _reader: Reader, writer: Writer) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(PAGE) + PAGE)
+
+
+def _narrow_client(port: int) -> socket.socket:
+    """A client whose kernel takes little that it has not read."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    client.connect(("127.0.0.1", port))
+    client.setblocking(False)
+    return client
+
+
+async def _narrow_edge(edge: InProcessEdge) -> None:
+    """Have the kernel take little of what the edge sends, so that the edge holds the rest."""
+    await until(lambda: len(edge.edge.connections) == 1)
+    (connection,) = edge.edge.connections
+    assert isinstance(connection, ClientConnection)
+    sock = connection._transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+
+
+async def _read(client: socket.socket, size: int) -> bytes:
+    """Read just so much."""
+    data = b""
+    async with asyncio.timeout(10):
+        while len(data) < size:
+            piece = await asyncio.get_running_loop().sock_recv(client, size - len(data))
+            assert piece, "the edge ended the connection too early"
+            data += piece
+    return data
+
+
+def _later(clock: EdgeClock, seconds: float) -> bool:
+    clock.pass_by(seconds)
+    return False
 
 
 async def _flood(_asked: Asked, _reader: Reader, writer: Writer) -> None:
