@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 
@@ -16,6 +17,7 @@ from services.kernel.db import Database
 from services.kernel.http import BUILD_HEADER, Handler, Stack
 from services.kernel.log import logger
 from services.kernel.metrics import Metrics
+from services.kernel.outbox import Publisher, redis_at
 from services.kernel.routes import Route
 from services.kernel.settings import Settings
 from services.kernel.sideload import Catalogue
@@ -60,6 +62,7 @@ def build(settings: Settings) -> web.Application:
         async with (
             Database.open(settings.database, tell_slow) as database,
             Cache.open(settings.redis_url) as cache,
+            _publishing(settings, database),
         ):
             app[DATABASE] = database
             app[CACHE] = cache
@@ -87,6 +90,19 @@ def build(settings: Settings) -> web.Application:
 
 
 _STACK = web.AppKey("stack", Stack)
+
+
+@asynccontextmanager
+async def _publishing(settings: Settings, database: Database) -> AsyncIterator[None]:
+    """Tell Redis what requests leave in the outbox, as soon as they commit; at the end what is left."""
+    stop = asyncio.Event()
+    async with redis_at(settings.redis_url) as cache, redis_at(settings.redis_queue_url) as queue:
+        publishing = asyncio.create_task(Publisher(database, cache, queue, logger()).run(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await publishing
 
 
 async def _without_server(_request: web.Request, response: web.StreamResponse) -> None:

@@ -10,11 +10,8 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
-import redis.asyncio as aioredis
 import uvloop
 from aiohttp import web
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from services.app.parent import Address, bind, url_of
 from services.kernel import log
@@ -27,7 +24,7 @@ from services.kernel.jobs.sidekiq import Bridge, FromSidekiq
 from services.kernel.jobs.tidy import HOURLY, TIDY
 from services.kernel.jobs.worker import Pace, Worker
 from services.kernel.metrics import Series, exposition
-from services.kernel.outbox import Publisher, rows
+from services.kernel.outbox import Publisher, redis_at, rows
 from services.kernel.settings import Settings
 
 KINDS: tuple[Kind[Any], ...] = (TIDY,)
@@ -40,7 +37,6 @@ FROM_RAILS: Mapping[str, FromSidekiq] = {}
 """Ruby's job classes that Rails may hand over."""
 
 PACE = Pace()
-REDIS_SECONDS = 5.0
 
 
 async def run(
@@ -60,11 +56,9 @@ async def run(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    cache = _redis(settings.redis_url)
-    queue = _redis(environment.get("REDIS_QUEUE_URL") or environment.get("REDIS_URL") or settings.redis_url)
     async with (
-        contextlib.aclosing(cache),
-        contextlib.aclosing(queue),
+        redis_at(settings.redis_url) as cache,
+        redis_at(settings.redis_queue_url) as queue,
         Database.open(settings.database) as database,
     ):
         clock, logger = clock_from(settings.starts_at), log.logger()
@@ -81,15 +75,6 @@ async def run(
         async with _served(worker, admin_address, say):
             say(f"jobs: {', '.join(sorted(worker.kinds))}; process {os.getpid()}")
             await asyncio.gather(*parts)
-
-
-def _redis(url: str) -> Any:
-    return aioredis.Redis.from_url(
-        url,
-        socket_connect_timeout=REDIS_SECONDS,
-        socket_timeout=REDIS_SECONDS,
-        retry=Retry(NoBackoff(), 0),  # whoever asks knows best how long to wait
-    )
 
 
 @contextlib.asynccontextmanager

@@ -100,6 +100,8 @@ class Database:
         self._pool = pool
         self.settings = settings
         self.on_slow = on_slow
+        self.something_to_tell = asyncio.Event()
+        """Set once a transaction of this process held that left a row in the outbox."""
 
     @classmethod
     @asynccontextmanager
@@ -303,6 +305,10 @@ class Session:
             await act()
         else:
             self._after.append(act)
+
+    async def wake_publisher(self) -> None:
+        """Have this process's publisher look at the outbox now."""
+        self._database.something_to_tell.set()
 
     async def _roll_back(self) -> None:
         """End an open transaction, or the connection, where that can't be done in time."""

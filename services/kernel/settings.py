@@ -92,6 +92,8 @@ class Settings:
     """Signs what Devise mails: unlocking and resetting passwords."""
     redis_url: str = field(repr=False)
     """For what lives outside of the database: socket tokens, counters, publishing."""
+    redis_queue_url: str = field(repr=False)
+    """Where Sidekiq's jobs lie."""
     site: SiteSettings
     smtp: SmtpSettings | None = field(repr=False)
     most_login_attempts: int
@@ -128,6 +130,9 @@ class Settings:
             secret_key_base=secret,
             devise_secret=environment.get("DEVISE_SECRET") or secret,
             redis_url=environment.get("REDIS_CACHE_URL") or environment.get("REDIS_URL") or DEFAULT_REDIS,
+            redis_queue_url=environment.get("REDIS_QUEUE_URL")
+            or environment.get("REDIS_URL")
+            or DEFAULT_REDIS,
             site=read.site(),
             smtp=read.smtp(),
             most_login_attempts=read.integer("MAX_LOGIN_ATTEMPTS", 20, least=1),

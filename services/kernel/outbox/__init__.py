@@ -8,13 +8,13 @@ The row's deletion commits after Redis took the message, so a crash between the 
 that: Loomio's client does (it imports by id), and Sidekiq jobs carry the id they are known by. Redis being away leaves
 rows where they are; they are told when it is back.
 
-Of all publishers one tells at a time, or a later row could overtake an earlier one. Whoever commits wakes its own
-process's publisher; rows of processes that died are found within seconds.
+Of all publishers one tells at a time, or a later row could overtake an earlier one. Every process that may write has
+one, and whoever commits a row wakes it; rows of processes that died are found within seconds.
 """
 
 from __future__ import annotations
 
-from services.kernel.outbox.publisher import Publisher
+from services.kernel.outbox.publisher import Publisher, redis_at
 from services.kernel.outbox.rows import publish, push_to_sidekiq
 
-__all__ = ["Publisher", "publish", "push_to_sidekiq"]
+__all__ = ["Publisher", "publish", "push_to_sidekiq", "redis_at"]

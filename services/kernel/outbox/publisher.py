@@ -5,9 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
+import asyncpg
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from railscompat import sidekiq
@@ -20,6 +25,9 @@ LOOK_SECONDS: Final = 2.0
 """How often a publisher looks for rows that nobody woke it for."""
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 2.0
+UNMADE_PAUSE: Final = 10.0
+"""How long a publisher waits for `banyan migrate` to make the outbox."""
+REDIS_SECONDS: Final = 5.0
 AT_ONCE: Final = 500
 SEND_SECONDS: Final = 5.0
 """How long Redis may take for a batch; the rows are held until then."""
@@ -34,23 +42,11 @@ class Publisher:
         self._cache = cache
         self._queue = queue
         self._log = log
-        self._woken = asyncio.Event()
-
-    def wake(self) -> None:
-        """There may be something to tell."""
-        self._woken.set()
-
-    async def woken_after(self, session: Session) -> None:
-        """Wake it once the transaction under way holds."""
-
-        async def wake() -> None:
-            self.wake()
-
-        await session.after_commit(wake)
+        self._woken = database.something_to_tell
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tell what is there until `stop`, and then what is left, if it can be told at once."""
-        pause = FIRST_PAUSE
+        pause, asked = FIRST_PAUSE, False
         while True:
             self._woken.clear()
             try:
@@ -62,6 +58,10 @@ class Publisher:
                 self._log.warning("outbox waits", cause=type(error).__name__, pause=pause)
                 wait, pause = pause, min(2 * pause, LONGEST_PAUSE)
                 self._woken.clear()
+            except asyncpg.UndefinedTableError:
+                if not asked:
+                    self._log.warning("there is no outbox yet: run `banyan migrate`")
+                asked, wait = True, UNMADE_PAUSE
             if stop.is_set():
                 return
             await _either(stop, self._woken, wait)
@@ -95,6 +95,21 @@ class Publisher:
                 await pushed.execute()
         await rows.told(session, ids=[row.id for row in batch])
         return len(batch)
+
+
+@asynccontextmanager
+async def redis_at(url: str) -> AsyncIterator[Redis]:
+    """A client that gives up at once: whoever asks knows best how long to wait."""
+    client: Redis = Redis.from_url(
+        url,
+        socket_connect_timeout=REDIS_SECONDS,
+        socket_timeout=REDIS_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+    try:
+        yield client
+    finally:
+        await client.aclose()
 
 
 async def _either(stop: asyncio.Event, woken: asyncio.Event, seconds: float) -> None:

@@ -46,9 +46,11 @@ async def publish(session: Session, channel: str, document: Any, *, key: str | N
     While a row of the same `key` waits, nothing is added. Raises `UnavailableError`.
     """
     await _add(session, target=PUBLISH, name=channel, payload=msgspec.json.encode(document).decode(), key=key)
+    await session.after_commit(session.wake_publisher)
 
 
 async def push_to_sidekiq(session: Session, job: sidekiq.Job, *, now: datetime) -> None:
     """Have Rails' Sidekiq run `job`, once the transaction under way holds. Raises JobError, `UnavailableError`."""
     (_, (*_, payload)) = sidekiq.push_commands(job, now=now)
     await _add(session, target=SIDEKIQ, name=job.queue, payload=payload, key=f"sidekiq:{job.jid}")
+    await session.after_commit(session.wake_publisher)

@@ -65,3 +65,13 @@ def test_secrets_are_not_in_what_is_printed() -> None:
     printed = repr(Settings.from_environment(LEAST))
     assert "secret'" not in printed
     assert "pass" not in printed
+
+
+def test_redis_may_be_two() -> None:
+    one = Settings.from_environment(LEAST | {"REDIS_URL": "redis://one"})
+    assert (one.redis_url, one.redis_queue_url) == ("redis://one", "redis://one")
+    two = Settings.from_environment(
+        LEAST
+        | {"REDIS_URL": "redis://one", "REDIS_QUEUE_URL": "redis://two", "REDIS_CACHE_URL": "redis://three"}
+    )
+    assert (two.redis_url, two.redis_queue_url) == ("redis://three", "redis://two")
