@@ -18,7 +18,7 @@ from banyan.report_commands import finish, parse_format, parse_severity
 if TYPE_CHECKING:
     from contracts.replay import Progress, Replayed
     from contracts.report import Recorded
-    from proxy.experiment.evidence import Batch
+    from proxy.experiment.evidence import Batch, Found
 
 Corpus_ = Annotated[
     Path | None, typer.Argument(metavar="[CORPUS]", help="Folder of recordings (default: our own).")
@@ -82,6 +82,7 @@ def replay(
 
     from contracts.address import Address, AddressError
     from contracts.corpus import Corpus, CorpusError
+    from contracts.learned import learned_from
     from contracts.replay import Filter, ServerUnreachableError
     from contracts.replay import replay as run
     from contracts.report import recorded_coverage
@@ -105,7 +106,9 @@ def replay(
     except (CorpusError, AddressError, ServerUnreachableError) as error:
         fail(str(error))
     say_end(done)
-    report.finish(tally.take(), recorded_coverage(cases), "Replay of recorded reads", str(server), done)
+    batch = tally.take()
+    explain = learned_from(source, {found.route for found in batch.findings}).explanations()
+    report.finish(batch, recorded_coverage(cases), "Replay of recorded reads", str(server), done, explain)
 
 
 class Reporting:
@@ -132,7 +135,15 @@ class Reporting:
         except ApprovalsError as error:
             fail(str(error))
 
-    def finish(self, batch: Batch, recorded: Recorded, title: str, scope: str, done: Replayed) -> NoReturn:
+    def finish(
+        self,
+        batch: Batch,
+        recorded: Recorded,
+        title: str,
+        scope: str,
+        done: Replayed,
+        explain: Callable[[Found], str] = lambda _: "",
+    ) -> NoReturn:
         """Write the report and leave with the exit code: a case that got no answer is no success."""
         from contracts.report import judge
         from proxy.experiment.evidence import Evidence
@@ -147,6 +158,7 @@ class Reporting:
             fail_on=self._fail_on,
             approvals=self._approvals,
             recorded=recorded,
+            explain=explain,
         )
         try:
             finish(made, self._form, self._output)
