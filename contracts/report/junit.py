@@ -65,7 +65,7 @@ def _case(suite: Xml.Element, route: str, judged: Judged, fail_on: Severity) -> 
 
 def _detail(judged: Judged) -> str:
     lines = [judged.explanation] if judged.explanation else []
-    for sample in judged.found.samples[:1]:
+    for sample in judged.found.samples[-1:]:
         old, new = side_by_side(judged.found.kind, sample.control, sample.candidate)
         lines += [f"at {sample.pointer}", f"old: {old}", f"new: {new}", repeat(sample)]
     return clean("\n".join(lines))

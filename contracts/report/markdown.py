@@ -62,7 +62,7 @@ def _finding(judged: Judged) -> Iterator[str]:
     if judged.explanation:
         yield _text(judged.explanation)
     yield ""
-    for sample in found.samples[:1]:
+    for sample in found.samples[-1:]:
         old, new = side_by_side(found.kind, sample.control, sample.candidate)
         yield "| old side | new side |"
         yield "|---|---|"

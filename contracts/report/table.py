@@ -94,7 +94,7 @@ def _finding(console: Console, judged: Judged) -> None:
     )
     if judged.explanation:
         console.print(Text(f"     {clean(judged.explanation)}"))
-    for sample in found.samples[:1]:
+    for sample in found.samples[-1:]:
         old, new = side_by_side(found.kind, sample.control, sample.candidate)
         for side, parts in (("old", old), ("new", new)):
             console.print(
