@@ -16,7 +16,8 @@ The flow:
 4. `compare` tells how an answer differs in meaning from its recording, by the corpus' own rules.
 5. `traffic` turns the recordings into requests ready to be sent, and into the pace of real people.
 6. `replay` asks any server the recorded reads, `verify` does the recorded writes again, `record` makes new
-   recordings; `learned` knows what answers look like; `judge` turns what differs into what an experiment keeps, `report` tells it.
+   recordings; `judge` turns what differs into what an experiment keeps, `report` tells it, and explains it by what
+   was `learned` of the recordings.
 
 Vocabulary: a *case* is one recorded read; an *exchange* is one recorded request and answer, byte for byte; an
 *actor* is a name of `world.json` or `anonymous`; *noise* is what differed when the recording was repeated.
