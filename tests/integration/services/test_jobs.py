@@ -242,3 +242,20 @@ async def test_postgres_cutting_all_connections_loses_nothing(jobs: Jobs) -> Non
             await jobs.connection.execute(cut)
         await jobs.all_done()
     assert await jobs.effects() == Counter(f"job {number}" for number in range(50))
+
+
+async def test_jobs_that_nobody_is_told_of_are_found_by_looking(jobs: Jobs, corpus: Corpus) -> None:
+    """Behind a PgBouncer that lends connections by the transaction."""
+    url = f"{jobs.url}?prepared_statements=false"
+    settings = Settings.from_environment({**corpus.env, "DATABASE_URL": url})
+    await jobs.connection.execute("ALTER TABLE banyan.pgqueuer DISABLE TRIGGER USER")  # so nobody is told
+    async with Database.open(settings.database) as database:
+        stop = asyncio.Event()
+        worker = Worker(by_name(KINDS), database, settings, system_clock, logger(), PACE)
+        running = asyncio.create_task(worker.run(stop))
+        for text in ("first", "second"):
+            await jobs.enqueue(NOTE, Note(text))
+            await jobs.all_done()
+        stop.set()
+        await asyncio.wait_for(running, PATIENCE)
+    assert await jobs.effects() == {"first": 1, "second": 1}
