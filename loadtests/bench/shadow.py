@@ -8,7 +8,10 @@ the worker's; what the comparing process takes is shown apart.
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -19,8 +22,17 @@ from loadtests.bench import generator, workload
 from loadtests.bench.cases import OpenLoop, Setting
 from loadtests.bench.compare import Figures
 from loadtests.bench.configs import Ports
-from loadtests.bench.processes import children, command_of, cpu_seconds, rss_bytes
-from loadtests.bench.subjects import EdgeSubject, Recipe, Subject, counters, get, start_edge
+from loadtests.bench.processes import Child, children, command_of, cpu_seconds, rss_bytes
+from loadtests.bench.subjects import (
+    EdgeSubject,
+    Recipe,
+    Subject,
+    counters,
+    get,
+    start_edge,
+    start_nginx_origin,
+    start_python_origin,
+)
 from proxy.config.load import load
 from proxy.experiment.safety import other_side
 from proxy.routing.compile import compile_table
@@ -57,20 +69,37 @@ def recipes() -> dict[str, Recipe]:
 def _recipe(percent: float, *, hung: bool) -> Recipe:
     def start(folder: Path, origin: Ports) -> Subject:
         routing = write_routing(folder, percent=percent)
-        silent = socket.create_server(("127.0.0.1", 0), backlog=1024) if hung else None
-        new = origin.python if silent is None else silent.getsockname()[1]
-        edge = start_edge("edge", folder, Ports(origin.legacy, new), routing, pure=None)
-        return _Comparing(edge, silent)
+        if hung:
+            silent = socket.create_server(("127.0.0.1", 0), backlog=1024)
+            edge = start_edge(
+                "edge", folder, Ports(origin.legacy, silent.getsockname()[1]), routing, pure=None
+            )
+            return _Comparing(edge, silent.close)
+        new, port = _start_new_side(folder)
+        edge = start_edge("edge", folder, Ports(origin.legacy, port), routing, pure=None)
+        return _Comparing(edge, new.stop)
 
     return start
 
 
-class _Comparing(EdgeSubject):
-    """An edge; `silent`: its new side, which takes connections and says nothing."""
+def _start_new_side(folder: Path) -> tuple[Child, int]:
+    """A side that is asked only to compare. It has machines of its own; here it takes what the client and the old side
+    leave of their core, so that what it costs is not taken for what users wait for."""
+    own = folder / "new-side"
+    own.mkdir()
+    nginx = shutil.which("nginx")
+    child, ports = start_python_origin(own) if nginx is None else start_nginx_origin(nginx, own)
+    for pid in (child.pid, *children(child.pid)):
+        os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+    return child, ports.python
 
-    def __init__(self, edge: EdgeSubject, silent: socket.socket | None) -> None:
+
+class _Comparing(EdgeSubject):
+    """An edge, and how to end its new side."""
+
+    def __init__(self, edge: EdgeSubject, end_new_side: Callable[[], None]) -> None:
         self.__dict__.update(edge.__dict__)
-        self._silent = silent
+        self._end_new_side = end_new_side
 
     def problems(self) -> list[str]:
         """All its shares are 0, so there is nothing to be halved."""
@@ -79,8 +108,7 @@ class _Comparing(EdgeSubject):
     def stop(self) -> None:
         """End both."""
         super().stop()
-        if self._silent is not None:
-            self._silent.close()
+        self._end_new_side()
 
 
 class Shadow(OpenLoop):
