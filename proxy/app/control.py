@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What parent and worker say to each other: length-prefixed msgpack messages over a socket pair.
 
-The only pickle is the table's, and it travels downwards only: a worker cannot make its parent run anything.
+The only pickles are the table's, and they travel downwards only: a worker cannot make its parent run anything.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from proxy.app.packing import Packed
 from proxy.routing.table import Share
 from proxy.telemetry.metrics import Snapshot
 
@@ -19,10 +20,10 @@ _LENGTH: Final = struct.Struct("!I")
 
 
 class Install(msgspec.Struct, tag="install", frozen=True):
-    """Down: run this table (a pickle). Answered by Installed."""
+    """Down: run this table. Answered by Installed."""
 
     generation: int
-    table: bytes
+    table: Packed
 
 
 class Certify(msgspec.Struct, tag="certify", frozen=True):

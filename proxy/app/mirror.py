@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import pickle
 import signal
 import socket
 import sys
@@ -27,6 +26,7 @@ import uvloop
 
 from proxy.app import control
 from proxy.app.mark import MARK
+from proxy.app.packing import Unpacker
 from proxy.app.secrets import read_secret_key_base
 from proxy.clock import wall_clock
 from proxy.experiment.compare import Comparer
@@ -123,6 +123,7 @@ class MirrorProcess:
 
     def __init__(self, options: MirrorOptions) -> None:
         self._options = options
+        self._unpacker = Unpacker()
         self._kept = _Kept()
         self._learner = NoiseLearner()
         self._writer: Writer | None = None
@@ -151,8 +152,8 @@ class MirrorProcess:
         try:
             while (message := await control.receive_down(reader)) is not None:
                 match message:
-                    case control.Install(generation=generation, table=data):
-                        self._install(pickle.loads(data))
+                    case control.Install(generation=generation, table=packed):
+                        self._install(self._unpacker.table(packed))
                         if server is None:
                             sock = socket.socket(fileno=self._options.listen_fd)
                             server = await loop.create_unix_server(self._inlet, sock=sock)

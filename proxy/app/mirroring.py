@@ -23,6 +23,7 @@ import structlog
 from proxy.app import control
 from proxy.app.mark import MARK, mark_of
 from proxy.app.mirror import MirrorOptions
+from proxy.app.packing import Packed
 from proxy.telemetry.log import Format
 from proxy.telemetry.metrics import Snapshot, total
 
@@ -62,8 +63,8 @@ class Mirroring:
         """The process that compares, if there is one."""
         return None if self._process is None or self._process.returncode is not None else self._process.pid
 
-    def install(self, generation: int, table: bytes, *, wanted: bool) -> None:
-        """Go on with this table (a pickle); `wanted`: some group is compared."""
+    def install(self, generation: int, table: Packed, *, wanted: bool) -> None:
+        """Go on with this table; `wanted`: some group is compared."""
         self._install = control.Install(generation, table)
         if self._writer is not None:
             control.send(self._writer, self._install)

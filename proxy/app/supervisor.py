@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import pickle
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ import structlog
 from proxy.app import control
 from proxy.app.mark import MARK
 from proxy.app.mirroring import Mirroring
+from proxy.app.packing import Packed, pack
 from proxy.app.worker import WorkerOptions
 from proxy.routing.table import Share, Table
 from proxy.telemetry.log import Format
@@ -85,7 +85,7 @@ class Supervisor:
         self._log_format: Format = log_format
         self._drain_seconds = drain_seconds
         self._mirroring = mirroring
-        self._table = b""
+        self._table = Packed(b"", b"")
         self._generation = 0
         self._health: dict[str, list[bool]] = {}
         self._pem = b""
@@ -113,7 +113,7 @@ class Supervisor:
 
     def _set_table(self, table: Table) -> None:
         self._generation = table.generation
-        self._table = pickle.dumps(table, pickle.HIGHEST_PROTOCOL)
+        self._table = pack(table)
         # Before the workers: it has to know what they speak of.
         wanted = any(group.shadow for group in table.groups)
         self._mirroring.install(self._generation, self._table, wanted=wanted)
@@ -130,7 +130,7 @@ class Supervisor:
 
     def tell_shares(self, table: Table, shares: Mapping[str, Share]) -> None:
         """Have all workers use these shares; `table` has them already, for later workers."""
-        self._table = pickle.dumps(table, pickle.HIGHEST_PROTOCOL)
+        self._table = pack(table)
         self._tell_all(control.Shares(dict(shares)))
 
     def reopen_logs(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import pickle
 import signal
 import socket
 import ssl
@@ -25,6 +24,7 @@ from proxy.app import control
 from proxy.app.certificate import server_context, use
 from proxy.app.lifting import Lifting
 from proxy.app.mark import MARK
+from proxy.app.packing import Packed, Unpacker
 from proxy.app.secrets import read_secret_key_base
 from proxy.clock import wall_clock
 from proxy.dataplane.edge import Edge
@@ -58,6 +58,7 @@ class Worker:
         self._options = options
         self._edge: Edge | None = None
         self._lifting: Lifting | None = None
+        self._unpacker = Unpacker()
         self._draining: asyncio.Task[None] | None = None
         self._tls: ssl.SSLContext | None = None
         self._over = asyncio.Event()
@@ -86,15 +87,12 @@ class Worker:
     async def _obey(self, message: control.Down, writer: asyncio.StreamWriter) -> None:
         edge = self._edge
         match message:
-            case control.Install(generation=generation, table=data):
+            case control.Install(generation=generation, table=packed):
                 if edge is None:
-                    await self._start(_table(data))
+                    await self._start(self._unpacker.table(packed))
                     control.send(writer, control.Ready())
                 else:
-                    with edge.stalls.during("install"):
-                        edge.install(_table(data))
-                        self._compare(edge)
-                        gc.freeze()
+                    await self._install(edge, packed)
                 control.send(writer, control.Installed(generation))
             case control.Certify(pem=pem):
                 if self._tls is None:
@@ -133,6 +131,19 @@ class Worker:
         gc.set_threshold(*_COLLECT_AFTER)
         edge.stalls.watch_collector()
 
+    async def _install(self, edge: Edge, packed: Packed) -> None:
+        """Switch to another table. In three turns of the loop, for requests are not to wait for all of it at once."""
+        with edge.stalls.during("install"):
+            self._unpacker.matcher(packed)
+        await asyncio.sleep(0)
+        with edge.stalls.during("install"):
+            table = self._unpacker.table(packed)
+        await asyncio.sleep(0)
+        with edge.stalls.during("install"):
+            edge.install(table)
+            self._compare(edge)
+            gc.freeze()
+
     def _compare(self, edge: Edge) -> None:
         """Have exchanges compared, where the configuration says so."""
         lifting = self._lifting
@@ -159,16 +170,6 @@ class Worker:
         if self._edge is not None:
             await self._edge.drain(grace)
         self._over.set()
-
-
-def _table(data: bytes) -> Table:
-    """A table from the parent, and from nobody else (see `control`)."""
-    gc.disable()  # nothing of what is made here is garbage
-    try:
-        table: Table = pickle.loads(data)
-    finally:
-        gc.enable()
-    return table
 
 
 def main() -> None:
