@@ -159,7 +159,7 @@ def _marks(row: CatalogueRow) -> list[str]:
 def scalar(text: str) -> str:
     """A YAML scalar for `text` inside `{…}`: plain where that is safe, else in double quotes."""
     plain = re.fullmatch(r"[A-Za-z/][^\x00-\x1f\x7f\[\]{},\"']*", text) and not re.search(
-        r": | #|:\Z| \Z", text
+        r":[ ?]| #|:\Z| \Z", text
     )
     if plain and Scalar(START, text, True).value() == text:
         return text

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy.config.catalogue import read_catalogue, scalar, write_catalogue
@@ -74,6 +74,7 @@ def test_what_is_written_is_read_back(rows: list[CatalogueRow]) -> None:
     assert list(read(write_catalogue(rows, ["about", "", "it"]))) == rows
 
 
+@example("A:?")
 @given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1))
 def test_scalars_survive_flow_style(text: str) -> None:
     node = read_nodes(f"{{a: {scalar(text)}, b: 1}}".encode(), Findings("x"))
