@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
 cdef class Circuit:
     cdef public object state
     cdef public bint alert

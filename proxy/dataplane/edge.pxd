@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
 cdef class Generation  # first, for the modules below name them in turn
 cdef class Edge
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
 cdef class RequestHead:
     cdef public bytes block, connection, encoding, host, method, path, query, target
     cdef public dict fields, forwarding

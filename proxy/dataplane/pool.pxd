@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
 cdef class Pool  # first, for the modules below name it in turn
 
 from proxy.dataplane.exchange cimport Exchange

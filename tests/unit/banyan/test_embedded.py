@@ -23,7 +23,8 @@ from banyan.embedded import EmbeddedError, PostgresServer, Seed, ValkeyServer, c
 from banyan.embedded.cache import publish_folder
 
 OWNER = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background begins with it ignored
 from banyan.embedded import PostgresServer, ValkeyServer
 with PostgresServer() as postgres, ValkeyServer() as valkey:
     print(postgres.port, valkey.port, flush=True)
