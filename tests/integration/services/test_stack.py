@@ -96,6 +96,7 @@ async def test_lines_name_routes_and_statements_and_nothing_private(
             with structlog.testing.capture_logs() as lines:
                 assert await service.status(f"{EXPLORED}?q=private-words") == 200
         assert [line["event"] for line in lines].count("request") == number
-        (slow,) = [line for line in lines if line["event"] == "slow query"]
-        assert slow["statement"] == "groups.explored"
+        slow = [line["statement"] for line in lines if line["event"] == "slow query"]
+        # The outbox is looked at by itself, whatever is asked.
+        assert [one for one in slow if not one.startswith("outbox.")] == ["groups.explored"]
         assert "private-words" not in str(lines)
