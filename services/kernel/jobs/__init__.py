@@ -4,6 +4,7 @@
     kind     a `Kind` says what a job is: its payload, what it does, how often it is tried     (kinds)
     enqueue  `queue.enqueue(session, KIND, payload)` in the caller's transaction: no commit, no job   (queue)
     run      `worker` takes jobs, several at once, in processes of their own                    (worker)
+    last     PostgreSQL away, and back                                                          (lasting)
     later    `schedules` enqueue jobs by the clock; those that Rails has, too, are off by default (schedules)
     bridge   jobs for Sidekiq leave by the outbox; jobs from Sidekiq come in once each          (sidekiq)
 

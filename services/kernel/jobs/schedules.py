@@ -4,19 +4,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Iterable
 from datetime import UTC
 
-import asyncpg
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from pgqueuer.core.sm import SchedulerManager
 from pgqueuer.domain.models import Schedule as Due
 
-from services.kernel.db import AWAY, CONNECT_SECONDS, Database
+from services.kernel.db import Database
 from services.kernel.jobs import queue
 from services.kernel.jobs.kinds import Schedule
-from services.kernel.jobs.worker import AWAY_PAUSE
+from services.kernel.jobs.lasting import outlast, pool_of
 from services.kernel.log import Logger
 
 
@@ -28,41 +26,25 @@ def switched_on(schedules: Iterable[Schedule], *, with_legacies: bool) -> list[S
 async def run(schedules: Iterable[Schedule], database: Database, log: Logger, stop: asyncio.Event) -> None:
     """Enqueue what is due until `stop`."""
     wanted = list(schedules)
-    while wanted and not stop.is_set():
-        try:
-            await _run(wanted, database, stop)
-        except (*AWAY, asyncpg.PostgresError) as error:
-            log.warning("schedules wait for PostgreSQL", cause=type(error).__name__, pause=AWAY_PAUSE)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), AWAY_PAUSE)
+    if wanted:
+        await outlast("schedules", lambda: _run(wanted, database, stop), log, stop)
 
 
 async def _run(schedules: list[Schedule], database: Database, stop: asyncio.Event) -> None:
-    settings = database.settings
-    pool = asyncpg.create_pool(
-        settings.url,
-        min_size=0,
-        max_size=2,
-        timeout=CONNECT_SECONDS,
-        command_timeout=settings.timeout,
-        statement_cache_size=100 if settings.prepared_statements else 0,
-        server_settings={"application_name": "banyan-schedules"},
-    )
-    await pool
-    manager = SchedulerManager(queue.queries_on(AsyncpgPoolDriver(pool)))
-    for schedule in schedules:
-        _register(manager, schedule, database)
+    async with pool_of(database.settings, "banyan-schedules", 2) as pool:
+        manager = SchedulerManager(queue.queries_on(AsyncpgPoolDriver(pool)))
+        for schedule in schedules:
+            _register(manager, schedule, database)
 
-    async def end() -> None:
-        await stop.wait()
-        manager.shutdown.set()
+        async def end() -> None:
+            await stop.wait()
+            manager.shutdown.set()
 
-    ending = asyncio.create_task(end())
-    try:
-        await manager.run()
-    finally:
-        ending.cancel()
-        pool.terminate()
+        ending = asyncio.create_task(end())
+        try:
+            await manager.run()
+        finally:
+            ending.cancel()
 
 
 def _register(manager: SchedulerManager, schedule: Schedule, database: Database) -> None:

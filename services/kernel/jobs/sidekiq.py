@@ -13,7 +13,6 @@ The other way is `outbox.push_to_sidekiq`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Mapping
 from typing import Any, Final, Protocol, cast
 
@@ -28,6 +27,7 @@ from services.kernel.db import Database, Session
 from services.kernel.errors import UnavailableError
 from services.kernel.jobs import queue
 from services.kernel.jobs.kinds import Kind
+from services.kernel.jobs.lasting import pause
 from services.kernel.log import Logger
 
 QUEUE: Final = "banyan"
@@ -70,8 +70,7 @@ class Bridge:
             except (RedisError, OSError, TimeoutError, UnavailableError) as error:
                 self._log.warning("the bridge to Sidekiq waits", cause=type(error).__name__, pause=PAUSE)
                 left_over = True
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), PAUSE)
+                await pause(stop, PAUSE)
 
     async def take(self, payload: bytes) -> None:
         """Enqueue a job that is held, once, and let go of it. What is not understood goes to Sidekiq's dead jobs."""

@@ -15,30 +15,24 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import asyncpg
 import msgspec
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.executors import AbstractEntrypointExecutor, EntrypointExecutorParameters
 from pgqueuer.core.qm import QueueManager
-from pgqueuer.domain.errors import FailingListenerError, RetryRequested
+from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Context, Job, TracebackRecord
 from pgqueuer.ports.driver import Driver
 
 from services.kernel.clock import Clock
-from services.kernel.db import AWAY, CONNECT_SECONDS, Database
+from services.kernel.db import AWAY, Database
 from services.kernel.errors import UnavailableError
 from services.kernel.jobs import queue
 from services.kernel.jobs.kinds import DiscardError, Kind, Work, chance
+from services.kernel.jobs.lasting import AWAY_PAUSE, outlast, pool_of
 from services.kernel.log import Logger
 from services.kernel.metrics import Series, series
 from services.kernel.settings import Settings
-
-LOST = (*AWAY, asyncpg.PostgresError, FailingListenerError)
-"""What PgQueuer's calls raise when PostgreSQL goes away under them."""
-
-AWAY_PAUSE = 1.0
-"""Seconds before a worker that lost PostgreSQL asks for it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +66,13 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Take jobs and run them until `stop`, then finish what is under way, within the grace."""
-        while not stop.is_set():
-            try:
-                await self._run(stop)
-            except LOST as error:
-                if stop.is_set():
-                    return
-                self.log.warning("jobs wait for PostgreSQL", cause=type(error).__name__, pause=AWAY_PAUSE)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), AWAY_PAUSE)
+        await outlast("jobs", lambda: self._run(stop), self.log, stop)
 
     async def _run(self, stop: asyncio.Event) -> None:
         settings = self.settings.database
         listens = settings.listen_url is not None or settings.prepared_statements
-        pool = asyncpg.create_pool(
-            settings.listen_url or settings.url,
-            min_size=0,
-            max_size=3,  # one listens, two take jobs, note ends and give signs of life
-            timeout=CONNECT_SECONDS,
-            command_timeout=settings.timeout,
-            statement_cache_size=100 if listens else 0,
-            server_settings={"application_name": "banyan-jobs"},
-        )
-        await pool
-        try:
+        # One connection listens, two take jobs, note ends and give signs of life.
+        async with pool_of(settings, "banyan-jobs", 3, listens=True) as pool:
             manager = QueueManager(_PatientQueries(AsyncpgPoolDriver(pool), self), queue.NAMES.channel)
             for kind in self.kinds.values():
                 manager.register_executor(kind.name, _Executor(_parameters(kind), self, kind))
@@ -108,8 +85,6 @@ class Worker:
                     shutdown_on_listener_failure=listens,
                     heartbeat_timeout=timedelta(seconds=self.pace.dead_after),
                 )
-        finally:
-            pool.terminate()
 
     async def stop_soon(self, manager: QueueManager) -> None:
         """Take no more jobs; after the grace, put back what still runs."""
