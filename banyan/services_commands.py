@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -60,18 +62,11 @@ def services(
     if context.invoked_subcommand is not None:
         return
     from banyan.edge_commands import parse_address
-    from services.app.parent import StartError, serve
-    from services.kernel.settings import SettingsError
+    from services.app.parent import serve
 
     admin_address = None if admin is None else parse_address(admin, "--admin")
-    try:
+    with _told_why_not():
         serve(os.environ, parse_address(listen, "--listen"), admin_address, workers, typer.echo)
-    except SettingsError as error:
-        for problem in error.problems:
-            typer.echo(f"banyan: {problem}", err=True)
-        raise SystemExit(2) from error
-    except StartError as error:
-        fail(str(error))
 
 
 def jobs(
@@ -107,14 +102,22 @@ def jobs(
     """
     from banyan.edge_commands import parse_address
     from services.app.jobs import serve
-    from services.app.parent import StartError
     from services.kernel.jobs.worker import Pace
-    from services.kernel.settings import SettingsError
 
     admin_address = None if admin is None else parse_address(admin, "--admin")
     pace = Pace(at_once=at_once, grace=grace)
-    try:
+    with _told_why_not():
         serve(os.environ, typer.echo, admin_address=admin_address, pace=pace, legacies_schedules=schedules)
+
+
+@contextlib.contextmanager
+def _told_why_not() -> Iterator[None]:
+    """Say in words why something can't start, every reason, and leave."""
+    from services.app.parent import StartError
+    from services.kernel.settings import SettingsError
+
+    try:
+        yield
     except SettingsError as error:
         for problem in error.problems:
             typer.echo(f"banyan: {problem}", err=True)
@@ -135,14 +138,10 @@ def config(
     """
     from banyan.output import print_json
     from services.kernel.redacted import shown
-    from services.kernel.settings import Settings, SettingsError
+    from services.kernel.settings import Settings
 
-    try:
+    with _told_why_not():
         values = shown(Settings.from_environment(os.environ), workers)
-    except SettingsError as error:
-        for problem in error.problems:
-            typer.echo(f"banyan: {problem}", err=True)
-        raise SystemExit(2) from error
     if as_json:
         print_json(values)
         return

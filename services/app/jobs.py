@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import uvloop
 from aiohttp import web
 
-from services.app.parent import Address, bind, url_of
+from services.app.parent import Address, served
 from services.kernel import log
 from services.kernel.clock import clock_from
 from services.kernel.db import Database, Session
@@ -72,26 +71,9 @@ async def run(
         ]
         if from_rails:
             parts.append(Bridge(from_rails, database, queue, clock, logger).run(stop))
-        async with _served(worker, admin_address, say):
+        async with served(admin(worker), admin_address, say):
             say(f"jobs: {', '.join(sorted(worker.kinds))}; process {os.getpid()}")
             await asyncio.gather(*parts)
-
-
-@contextlib.asynccontextmanager
-async def _served(worker: Worker, address: Address | None, say: Callable[[str], None]) -> AsyncIterator[None]:
-    """Health and metrics, where asked for."""
-    if address is None:
-        yield
-        return
-    runner = web.AppRunner(admin(worker), access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    listening = bind(address)
-    await web.SockSite(runner, listening).start()
-    say(f"admin on {url_of(listening)}")
-    try:
-        yield
-    finally:
-        await runner.cleanup()
 
 
 def admin(worker: Worker) -> web.Application:

@@ -211,18 +211,21 @@ async def run(
         await parent.start()
         try:
             say(f"services on {url_of(listening)}")
-            async with _served(parent, admin_address, say):
+            async with served(admin(parent), admin_address, say):
                 await stop.wait()
         finally:
             await parent.stop()
 
 
 @contextlib.asynccontextmanager
-async def _served(parent: Parent, address: Address | None, say: Callable[[str], None]) -> AsyncIterator[None]:
+async def served(
+    application: web.Application, address: Address | None, say: Callable[[str], None]
+) -> AsyncIterator[None]:
+    """What operators may ask, answered at `address` meanwhile; nowhere where there is none. Raises `StartError`."""
     if address is None:
         yield
         return
-    runner = web.AppRunner(admin(parent), access_log=None, shutdown_timeout=1)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
     await runner.setup()
     listening = bind(address)
     await web.SockSite(runner, listening).start()
