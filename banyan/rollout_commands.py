@@ -211,56 +211,25 @@ def _order(
         )
 
 
-@rollout.command()
-def start(
-    group: Group,
-    admin: Admin = _ADMIN,
-    by: By = "",
-    reason: Reason = "",
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Begin a ramp: compare first, then rise step by step."""
-    _order("start", group, admin, by, reason, dry_run, as_json)
+def _offer(verb: str, says: str) -> None:
+    """Add the command that orders `verb` for a group."""
+
+    @rollout.command(verb, help=says)
+    def order(
+        group: Group,
+        admin: Admin = _ADMIN,
+        by: By = "",
+        reason: Reason = "",
+        dry_run: DryRun = False,
+        as_json: Json = False,
+    ) -> None:
+        _order(verb, group, admin, by, reason, dry_run, as_json)
 
 
-@rollout.command()
-def pause(
-    group: Group,
-    admin: Admin = _ADMIN,
-    by: By = "",
-    reason: Reason = "",
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Hold the share; it still falls when a gate fails."""
-    _order("pause", group, admin, by, reason, dry_run, as_json)
-
-
-@rollout.command()
-def resume(
-    group: Group,
-    admin: Admin = _ADMIN,
-    by: By = "",
-    reason: Reason = "",
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Let a paused ramp go on."""
-    _order("resume", group, admin, by, reason, dry_run, as_json)
-
-
-@rollout.command()
-def confirm(
-    group: Group,
-    admin: Admin = _ADMIN,
-    by: By = "",
-    reason: Reason = "",
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Agree to the next step, where the ramp asks for a person."""
-    _order("confirm", group, admin, by, reason, dry_run, as_json)
+_offer("start", "Begin a ramp: compare first, then rise step by step.")
+_offer("pause", "Hold the share; it still falls when a gate fails.")
+_offer("resume", "Let a paused ramp go on.")
+_offer("confirm", "Agree to the next step, where the ramp asks for a person.")
 
 
 @rollout.command()
@@ -277,43 +246,12 @@ def back(
     _order("back", group, admin, by, reason, dry_run, as_json, to)
 
 
-@rollout.command()
-def kill(
-    group: Group,
-    admin: Admin = _ADMIN,
-    by: By = "",
-    reason: Reason = "",
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Everything to the old side, at once, whatever else is known. Works with Redis and PostgreSQL away."""
-    _order("kill", group, admin, by, reason, dry_run, as_json)
-
-
-@rollout.command()
-def unkill(
-    group: Group,
-    admin: Admin = _ADMIN,
-    by: By = "",
-    reason: Reason = "",
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Lift a kill. The share stays 0 until somebody starts the group anew."""
-    _order("unkill", group, admin, by, reason, dry_run, as_json)
-
-
-@rollout.command()
-def retire(
-    group: Group,
-    admin: Admin = _ADMIN,
-    by: By = "",
-    reason: Reason = "",
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Say that a group at full is done for good: nothing takes it back any more."""
-    _order("retire", group, admin, by, reason, dry_run, as_json)
+_offer(
+    "kill",
+    "Everything to the old side, at once, whatever else is known. Works with Redis and PostgreSQL away.",
+)
+_offer("unkill", "Lift a kill. The share stays 0 until somebody starts the group anew.")
+_offer("retire", "Say that a group at full is done for good: nothing takes it back any more.")
 
 
 @rollout.command()
