@@ -18,7 +18,7 @@ from proxy.rollout.phases import IllegalTransitionError
 from proxy.rollout.policy import Unit
 from proxy.rollout.ports import Entry, UnavailableError
 from proxy.rollout.verdict import Outcome
-from proxy.rollout.view import ReplicaView, UnitView, rollout_view, unit_view
+from proxy.rollout.view import ReplicaView, UnitView, replicas_of, rollout_view, unit_view
 from proxy.telemetry.history import Point
 from proxy.telemetry.metrics import BOUNDS, Cell, percentile
 
@@ -166,10 +166,10 @@ class DashboardSource:
 
     async def replicas(self) -> page.Replicas:
         """All edges."""
-        view = await rollout_view(self._controller)
+        _, replicas = await replicas_of(self._controller)
         now = self._controller.now()
-        joined = "Redis and the journal" if len(view.replicas) > 1 else "nobody: this edge is alone"
-        return page.Replicas(joined, tuple(_replica(one, now) for one in view.replicas))
+        joined = "Redis and the journal" if len(replicas) > 1 else "nobody: this edge is alone"
+        return page.Replicas(joined, tuple(_replica(one, now) for one in replicas))
 
     def version(self) -> object:
         """Changes with every count, every decision and every action."""

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 
-from proxy.rollout.evidence import Comparisons, Traffic
+from proxy.rollout.evidence import Traffic
 from proxy.rollout.ports import Entry, Heartbeat, Shared, UnavailableError
 from proxy.rollout.state import State
 
@@ -135,10 +135,3 @@ class MemoryJournal:
         if self.away:
             raise UnavailableError("the journal is away")
         return {entry.unit: entry.state for entry in self.entries if entry.state is not None}
-
-
-class NothingCompared:
-    """No comparisons are kept anywhere."""
-
-    async def comparisons(self, groups: Sequence[str], build: str) -> Mapping[str, Comparisons]:
-        return {}

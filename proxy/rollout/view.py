@@ -79,7 +79,7 @@ class RolloutView(msgspec.Struct, frozen=True):
 async def rollout_view(controller: Controller) -> RolloutView:
     """Everything."""
     units = tuple([await unit_view(controller, unit) for unit in controller.units.values()])
-    leader, replicas = await _replicas(controller)
+    leader, replicas = await replicas_of(controller)
     return RolloutView(
         controller.replica,
         leader,
@@ -142,7 +142,8 @@ async def _decision(controller: Controller, unit: Unit) -> tuple[Decision | None
     return decision, seconds_needed(evidence, state.share, policy) if state.phase in CLIMBING else None
 
 
-async def _replicas(controller: Controller) -> tuple[str, tuple[ReplicaView, ...]]:
+async def replicas_of(controller: Controller) -> tuple[str, tuple[ReplicaView, ...]]:
+    """Who leads ("" for nobody), and every edge that lives."""
     mine = controller.heartbeat()
     try:
         leader, others = await controller.others()
