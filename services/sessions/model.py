@@ -7,6 +7,8 @@ from datetime import datetime
 
 import msgspec
 
+from services.users.pending import LoginToken
+
 
 class Login(msgspec.Struct, frozen=True):
     """An account as signing in sees it."""
@@ -23,16 +25,9 @@ class Login(msgspec.Struct, frozen=True):
     email_newsletter: bool
 
 
-class MailedCode(msgspec.Struct, frozen=True):
-    """An unused row of `login_tokens`, and the account that it signs in to."""
+class MailedCode(LoginToken, frozen=True):
+    """An unused row of `login_tokens`, and the address of the account that it signs in to."""
 
-    id: int
-    token: str
-    used: bool
-    is_reactivation: bool
-    created_at: datetime | None
-    redirect: str | None
-    user_id: int
     email: str | None
 
 
