@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from proxy.dashboard.operators import Operators
 from proxy.dashboard.pages import mount
-from tests.browser.chromium import program
 from tests.dashboardsource import FINDING, NOW, SeededSource
 
 PAGES = (
@@ -70,14 +69,6 @@ class Shown:
 
     async def open(self, path: str) -> None:
         await self.page.goto(f"{self.root}{path}")
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=program(), args=["--no-sandbox"])
-        yield running
-        await running.close()
 
 
 @pytest.fixture(params=["light", "dark"])

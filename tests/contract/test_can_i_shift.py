@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -16,8 +15,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from banyan.embedded import PostgresServer
-from banyan.migrations import migrate
 from contracts.corpus import Corpus, Read
 from proxy.experiment.compare import Comparer
 from proxy.experiment.judge import Rules
@@ -65,10 +62,8 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def edge(shipped: Path, postgres: PostgresServer, corpus: Corpus) -> AsyncIterator[EdgeProcess]:
+async def edge(shipped: Path, banyan_url: str, corpus: Corpus) -> AsyncIterator[EdgeProcess]:
     """The shipped configuration on a diff store that holds what recordings showed."""
-    url = await postgres.create_database(f"shift_{os.getpid()}")
-    await migrate(url)
     tally, comparer = Tally(), Comparer(Rules())
     equal = recorded(corpus, "events#index", "events#comment", "events#count")
     for number, case in enumerate(islice(equal, COMPARED)):
@@ -77,14 +72,13 @@ async def edge(shipped: Path, postgres: PostgresServer, corpus: Corpus) -> Async
     for number, case in enumerate(islice(recorded(corpus, "notifications#index"), 200)):
         one = pair(case, "notifications-reads", number, spoilt=number == 7)
         tally.add(one, comparer.compare(one))
-    async with Store.open(url) as store:
+    async with Store.open(banyan_url) as store:
         await store.write(tally.take())
     async with backends("legacy", "python") as (legacy, python):
         python.script = always(answer(b"{}", headers=f"X-Banyan-Build: {BUILD}\r\n".encode()))
-        environ = {"LEGACY_URL": legacy.url, "PYTHON_URL": python.url, "BANYAN_DATABASE_URL": url}
+        environ = {"LEGACY_URL": legacy.url, "PYTHON_URL": python.url, "BANYAN_DATABASE_URL": banyan_url}
         async with edge_process(shipped, "--access-log", "off", environ=environ) as running:
             yield running
-    await postgres.drop_database(f"shift_{os.getpid()}")
 
 
 async def banyan(edge: EdgeProcess, *arguments: str) -> tuple[int, Any]:

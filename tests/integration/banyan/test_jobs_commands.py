@@ -10,26 +10,19 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 
 import aiohttp
 import asyncpg
 import pytest
 
 from banyan.embedded import PostgresServer, ValkeyServer
-from banyan.migrations import migrate
 from contracts.corpus import Corpus
 
 
 @pytest.fixture
-async def environment(
-    postgres: PostgresServer, valkey: ValkeyServer, corpus: Corpus
-) -> AsyncIterator[dict[str, str]]:
-    name = f"jobscli_{os.getpid()}_{random.randrange(10**9)}"
-    url = await postgres.create_database(name)
-    await migrate(url)
-    yield {**os.environ, **corpus.env, "DATABASE_URL": url, "REDIS_URL": valkey.url(3), "COLUMNS": "120"}
-    await postgres.drop_database(name)
+def environment(banyan_url: str, valkey: ValkeyServer, corpus: Corpus) -> dict[str, str]:
+    settings = {"DATABASE_URL": banyan_url, "REDIS_URL": valkey.url(3), "COLUMNS": "120"}
+    return {**os.environ, **corpus.env, **settings}
 
 
 def banyan(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import signal
 import sys
 from collections import Counter
@@ -17,8 +16,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from banyan.embedded import PostgresServer, ValkeyServer
-from banyan.migrations import migrate
+from banyan.embedded import ValkeyServer
 from contracts.corpus import Corpus
 from services.kernel.clock import system_clock
 from services.kernel.db import Database
@@ -92,18 +90,19 @@ class Jobs:
 
 
 @pytest.fixture
-async def jobs(postgres: PostgresServer, valkey: ValkeyServer, corpus: Corpus) -> AsyncIterator[Jobs]:
-    name = f"jobs_{os.getpid()}_{random.randrange(10**9)}"
-    url = await postgres.create_database(name)
-    await migrate(url)
-    environment: dict[str, str] = {**os.environ, **corpus.env, "DATABASE_URL": url, "REDIS_URL": valkey.url()}
+async def jobs(banyan_url: str, valkey: ValkeyServer, corpus: Corpus) -> AsyncIterator[Jobs]:
+    environment: dict[str, str] = {
+        **os.environ,
+        **corpus.env,
+        "DATABASE_URL": banyan_url,
+        "REDIS_URL": valkey.url(),
+    }
     settings = Settings.from_environment(environment)
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(banyan_url)
     await connection.execute("CREATE TABLE effects (text text, attempt integer)")
     async with Database.open(settings.database) as database:
-        yield Jobs(url, environment, settings, database, connection)
+        yield Jobs(banyan_url, environment, settings, database, connection)
     await connection.close()
-    await postgres.drop_database(name)
 
 
 async def test_a_job_is_there_only_if_the_transaction_held(jobs: Jobs) -> None:

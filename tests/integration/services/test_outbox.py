@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +14,7 @@ import redis.asyncio as aioredis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from banyan.embedded import PostgresServer, ValkeyServer
-from banyan.migrations import migrate
+from banyan.embedded import ValkeyServer
 from contracts.corpus import Corpus
 from railscompat import sidekiq
 from services.kernel.clock import system_clock
@@ -58,17 +55,13 @@ def client(server: ValkeyServer) -> Any:
 
 
 @pytest.fixture
-async def outbox(postgres: PostgresServer, corpus: Corpus) -> AsyncIterator[Outbox]:
-    name = f"outbox_{os.getpid()}_{random.randrange(10**9)}"
-    url = await postgres.create_database(name)
-    await migrate(url)
-    settings = Settings.from_environment({**corpus.env, "DATABASE_URL": url})
+async def outbox(banyan_url: str, corpus: Corpus) -> AsyncIterator[Outbox]:
+    settings = Settings.from_environment({**corpus.env, "DATABASE_URL": banyan_url})
     with ValkeyServer() as valkey:
         redis = client(valkey)
         async with Database.open(settings.database) as database:
             yield Outbox(database, redis, valkey, Publisher(database, redis, redis, logger()))
         await redis.aclose()
-    await postgres.drop_database(name)
 
 
 async def heard(pubsub: Any, number: int) -> list[Any]:
