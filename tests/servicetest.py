@@ -82,6 +82,11 @@ async def running_service(corpus: Corpus, database_url: str, **more: str) -> Asy
         yield Service(server, client, corpus)
 
 
+def is_of_a_request(label: str) -> bool:
+    """Whether a statement (by `Statement.label`) was run for a request: the outbox is looked at by itself."""
+    return not label.startswith("outbox.")
+
+
 def session_cookies(secret: str, user_id: int, password: str, **more: Value) -> dict[str, str]:
     """The cookies of somebody signed in with this encrypted password, as Rails would have set them."""
     session: Value = {
