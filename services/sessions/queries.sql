@@ -99,8 +99,9 @@ SELECT t.id, coalesce(t.token, '') AS token, t.used, t.is_reactivation, t.create
  LIMIT 1
 
 -- name: use_token
--- A mailed link or code has done its work.
-UPDATE login_tokens SET used = true, updated_at = :now::timestamp WHERE token = :token::varchar RETURNING id
+-- A mailed link or code does its work. No row where it has done it: of several at the same time one gets it.
+UPDATE login_tokens SET used = true, updated_at = :now::timestamp
+ WHERE token = :token::varchar AND NOT used RETURNING id
 
 -- name: detect_locale
 -- The language that somebody's browser asks for.
