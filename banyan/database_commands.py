@@ -81,4 +81,4 @@ def sample_db(
         asyncio.run(make_database(url, folder, force=force, progress=progress))
     except SampleDatabaseError as error:
         output.fail(str(error))
-    typer.echo(f"filled from {folder}")
+    typer.echo(f"filled from {folder}; before the services use it: banyan migrate --url …")

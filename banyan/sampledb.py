@@ -2,6 +2,7 @@
 """A database made from a corpus: its schema and rows, loaded without `psql`.
 
 Used by `banyan sample-db`, by the demo and by the tests. A load is one transaction: all of it or nothing.
+`sample_server` adds schema `banyan`, as an operator does before the services start.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import io
 import urllib.parse
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import asyncpg
@@ -18,6 +20,7 @@ import asyncpg
 from banyan.embedded import PostgresServer, Seed
 from banyan.embedded.cache import Progress, silent
 from banyan.embedded.postgres import quoted
+from banyan.migrations import migrate, read_migrations
 from contracts import dump
 from contracts.corpus import Corpus
 from contracts.dump import DumpError, Rows, Script, parse_dump
@@ -49,9 +52,12 @@ def _parts(corpus: Corpus) -> Iterator[Script | Rows]:
 
 
 def _digest(corpus: Corpus) -> str:
-    """A name for the contents; it also changes with the code that loads them."""
+    """A name for the contents; it also changes with the code that loads them, and with our migrations."""
     _require_dump(corpus)
     digest = hashlib.sha256(Path(__file__).read_bytes() + Path(dump.__file__).read_bytes())
+    digest.update(version("pgqueuer").encode())
+    for migration in read_migrations():
+        digest.update(migration.checksum.encode())
     for stream in (corpus.schema_sql(), corpus.data_sql()):
         with stream:
             digest.update(stream.read().encode())
@@ -166,9 +172,15 @@ async def _fill(url: str, corpus: Corpus, progress: Progress) -> None:
 
 
 def sample_server(corpus: Path, *, progress: Progress = silent) -> PostgresServer:
-    """A server, not yet started, whose database `sample` holds the corpus (the cache keeps it filled)."""
+    """A server, not yet started, whose database `sample` holds the corpus and schema `banyan` (the cache keeps it
+    filled).
+    """
+
+    async def make(url: str) -> None:
+        await make_database(url, corpus, progress=progress)
+        await migrate(url)
 
     def fill(server: PostgresServer) -> None:
-        asyncio.run(make_database(server.url(SAMPLE), corpus, progress=progress))
+        asyncio.run(make(server.url(SAMPLE)))
 
     return PostgresServer(Seed(f"sample-{_digest(Corpus(corpus))}", fill), progress=progress)

@@ -24,7 +24,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL whose database `sample` holds the recorded data; take copies, never that one."""
+    """A PostgreSQL whose database `sample` holds the recorded data and schema `banyan`; take copies, never that one."""
     with sample_server(OWN_COPY) as server:
         yield server
 
@@ -44,7 +44,7 @@ def valkey() -> Iterator[ValkeyServer]:
 
 @pytest.fixture
 async def sample_url(postgres: PostgresServer) -> AsyncIterator[str]:
-    """The URL of a database of this test alone, holding the recorded data."""
+    """The URL of a database of this test alone, holding the recorded data and schema `banyan`."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     yield await postgres.create_database(name, SAMPLE)
     await postgres.drop_database(name)

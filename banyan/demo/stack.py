@@ -24,7 +24,6 @@ from typing import Final
 from banyan.demo.programs import Program, clean_environment
 from banyan.embedded import PostgresServer, ValkeyServer
 from banyan.embedded.cache import Progress, silent
-from banyan.migrations import migrate
 from banyan.sampledb import SAMPLE, sample_server
 from contracts.corpus import Corpus
 
@@ -101,7 +100,6 @@ async def running_stack(
             before = arrangement.before_services(python_url)
             settings["PYTHON_URL"] = await started.enter_async_context(before)
         if arrangement.keeps:
-            await migrate(postgres.url(SAMPLE))
             settings["BANYAN_DATABASE_URL"] = postgres.url(SAMPLE)
         progress("starting the edge")
         edge = stops.keep(_edge(corpus, config, base | settings))

@@ -17,7 +17,6 @@ import asyncpg
 from redis.asyncio import Redis
 
 from banyan.embedded import PostgresServer, ValkeyServer
-from banyan.migrations import migrate
 from banyan.sampledb import SAMPLE, sample_server
 from contracts.corpus import Corpus
 from loadtests.chaos_services.work import EFFECTS, QUEUE
@@ -90,7 +89,6 @@ async def running(corpus: Corpus, workers: int) -> AsyncIterator[World]:
         postgres = stack.enter_context(sample_server(corpus.folder))
         valkey = stack.enter_context(ValkeyServer(durable=True))
         database_url = await postgres.create_database(DATABASE, SAMPLE)
-        await migrate(database_url)
         own = {
             "DATABASE_URL": database_url,
             "REDIS_URL": valkey.url(),

@@ -18,6 +18,7 @@ from services.kernel.http import BUILD_HEADER, Handler, Stack
 from services.kernel.log import logger
 from services.kernel.metrics import Metrics
 from services.kernel.outbox import Publisher, redis_at
+from services.kernel.readiness import readiness
 from services.kernel.routes import Route
 from services.kernel.settings import Settings
 from services.kernel.sideload import Catalogue
@@ -25,6 +26,7 @@ from services.kernel.sql import Statement
 from services.reactions import handlers as reactions
 from services.sessions import handlers as sessions
 from services.sessions import identities
+from services.users import accounts
 from services.users import handlers as users
 from services.users.store import AUTHORS
 from services.versions import handlers as versions
@@ -33,6 +35,7 @@ ROUTES: tuple[Route[Handler], ...] = (
     *boot.ROUTES,
     *groups.ROUTES,
     *users.ROUTES,
+    *accounts.ROUTES,
     *reactions.ROUTES,
     *versions.ROUTES,
     *sessions.ROUTES,
@@ -120,10 +123,12 @@ async def health(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """Whether requests can be answered: PostgreSQL is there. Redis is reported only: most answers need none."""
-    database, cache = await asyncio.gather(request.app[DATABASE].is_there(), request.app[CACHE].is_there())
-    told = {"database": "ok" if database else "away", "redis": "ok" if cache else "away"}
-    if database:
+    """Whether requests can be answered: PostgreSQL is there, with schema `banyan`. Redis is reported only: most
+    answers need none.
+    """
+    found, cache = await asyncio.gather(readiness(request.app[DATABASE]), request.app[CACHE].is_there())
+    told = {**found.told(), "redis": "ok" if cache else "away"}
+    if found.is_ready:
         return web.json_response({"status": "ok", **told})
     return web.json_response({"status": "unavailable", **told}, status=503, headers={"Retry-After": "1"})
 

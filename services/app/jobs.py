@@ -24,6 +24,7 @@ from services.kernel.jobs.tidy import HOURLY, TIDY
 from services.kernel.jobs.worker import Pace, Worker
 from services.kernel.metrics import Series, exposition
 from services.kernel.outbox import Publisher, redis_at, rows
+from services.kernel.readiness import readiness
 from services.kernel.settings import Settings
 
 KINDS: tuple[Kind[Any], ...] = (TIDY,)
@@ -83,9 +84,9 @@ def admin(worker: Worker) -> web.Application:
         return web.json_response({"status": "ok"})
 
     async def ready(_request: web.Request) -> web.Response:
-        there = await worker.database.is_there()
-        body = {"status": "ok" if there else "unavailable", "database": "ok" if there else "away"}
-        return web.json_response(body, status=200 if there else 503)
+        found = await readiness(worker.database)
+        body = {"status": "ok" if found.is_ready else "unavailable", **found.told()}
+        return web.json_response(body, status=200 if found.is_ready else 503)
 
     async def metrics(_request: web.Request) -> web.Response:
         try:

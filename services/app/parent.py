@@ -151,7 +151,10 @@ def admin(parent: Parent) -> web.Application:
     async def ready(_request: web.Request) -> web.Response:
         reports = await parent.reports()
         workers = [
-            {"pid": pid, "ready": report is not None and report.is_ready} for pid, report in reports.items()
+            {"pid": pid, "ready": False}
+            if report is None
+            else {"pid": pid, "ready": report.readiness.is_ready, **report.readiness.told()}
+            for pid, report in reports.items()
         ]
         able = any(worker["ready"] for worker in workers)
         body = {"status": "ok" if able else "unavailable", "workers": workers}

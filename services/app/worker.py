@@ -21,6 +21,7 @@ from aiohttp import web
 from services.app.application import DATABASE, LONGEST_LINE, METRICS, build
 from services.kernel import log
 from services.kernel.metrics import Series
+from services.kernel.readiness import Readiness, readiness
 from services.kernel.settings import Settings
 
 DRAIN_SECONDS = 30.0
@@ -31,7 +32,7 @@ KEEP_ALIVE_SECONDS = 75.0
 class Report(msgspec.Struct, frozen=True):
     """What a worker says of itself: whether it can answer requests, and what it counted."""
 
-    is_ready: bool
+    readiness: Readiness
     samples: Series
 
 
@@ -62,7 +63,7 @@ async def _report(app: web.Application, control: socket.socket, stop: asyncio.Ev
     try:
         while await reader.readline():
             database = app[DATABASE]
-            report = Report(await database.is_there(), app[METRICS].samples(database.connections()))
+            report = Report(await readiness(database), app[METRICS].samples(database.connections()))
             writer.write(msgspec.json.encode(report) + b"\n")
     except ConnectionError:
         pass

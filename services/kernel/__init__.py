@@ -4,6 +4,7 @@
 settings   environment → typed settings, every error at once
 clock      the time, which a replay of recordings may start elsewhere
 db, sql    connections to Rails' database; named, typed statements from `queries.sql`
+readiness  whether PostgreSQL has what is needed, schema `banyan` too
 params     query strings as Rails reads them, strict where Rails would fall over
 routes     Rails' path notation → the first route that matches
 actor      cookies → who asks

@@ -19,7 +19,8 @@ Invariants
     * Nothing changes a connection's state outside of a transaction, and without prepared statements no
       statement runs outside of one, so PgBouncer may lend connections by the transaction.
 
-The pool opens connections as they are needed, so services start without a database and say so in `/ready`.
+The pool opens connections as they are needed, so services start without a database and say so in `/ready`
+(`readiness`).
 Budget: a process holds at most `pool_size` connections (and one more where it listens), so PostgreSQL must
 have room for workers times that, beside Rails' own.
 """
@@ -61,7 +62,6 @@ COLLISIONS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 """What two transactions in each other's way get; the same action may work now."""
 
 CONNECT_SECONDS = 5.0
-READY_SECONDS = 2.0
 ROLLBACK_SECONDS = 2.0
 TRIES = 4
 """How often `atomically` runs an action that collides."""
@@ -137,14 +137,6 @@ class Database:
             yield session
         finally:
             await session.close()
-
-    async def is_there(self) -> bool:
-        """Whether PostgreSQL answers, within two seconds."""
-        try:
-            async with asyncio.timeout(READY_SECONDS):
-                return bool(await self._pool.fetchval("SELECT true"))
-        except AWAY:
-            return False
 
     def connections(self) -> dict[str, int]:
         """How many connections there are, by what they do."""

@@ -163,10 +163,14 @@ _loaded: dict[Path, Queries] = {}
 
 
 def load(beside: str) -> Queries:
-    """The statements of the `queries.sql` beside the module file `beside`. Raises `SqlError`."""
+    """The statements of the `queries.sql` beside the module file `beside`; modules of a folder share them.
+
+    Raises `SqlError`.
+    """
     file = Path(beside).with_name("queries.sql")
-    _loaded[file] = queries = Queries(file, {one.name: one for one in parse(file.read_text("utf-8"), file)})
-    return queries
+    if file not in _loaded:
+        _loaded[file] = Queries(file, {one.name: one for one in parse(file.read_text("utf-8"), file)})
+    return _loaded[file]
 
 
 def loaded() -> list[Queries]:

@@ -58,9 +58,9 @@ class Publisher:
                 self._log.warning("outbox waits", cause=type(error).__name__, pause=pause)
                 wait, pause = pause, min(2 * pause, LONGEST_PAUSE)
                 self._woken.clear()
-            except asyncpg.UndefinedTableError:
+            except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError) as error:
                 if not asked:
-                    self._log.warning("there is no outbox yet: run `banyan migrate`")
+                    self._log.warning("no outbox for us: run `banyan migrate`", cause=type(error).__name__)
                 asked, wait = True, UNMADE_PAUSE
             if stop.is_set():
                 return

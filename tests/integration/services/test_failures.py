@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
+from yarl import URL
 
 from banyan.embedded import ValkeyServer
+from banyan.migrations import migrate
 from contracts.corpus import Corpus
 from services.groups import store as groups
 from tests.factories import Factory
@@ -37,9 +41,58 @@ async def test_without_a_database_what_needs_none_is_answered(corpus: Corpus) ->
 async def test_with_a_database_it_is_ready_whatever_redis_does(
     service: Service, corpus: Corpus, database_url: str, valkey: ValkeyServer
 ) -> None:
-    assert await service.json("/ready") == {"status": "ok", "database": "ok", "redis": "away"}
+    assert await service.json("/ready") == {
+        "status": "ok",
+        "database": "ok",
+        "migrations": "ok",
+        "redis": "away",
+    }
     async with running_service(corpus, database_url, REDIS_URL=valkey.url()) as other:
         assert (await other.json("/ready"))["redis"] == "ok"
+
+
+async def test_a_database_that_was_not_migrated_is_not_ready_and_says_what_helps(
+    corpus: Corpus, sample_url: str
+) -> None:
+    async def ready(service: Service) -> tuple[int, Any]:
+        answer = await service.get("/ready")
+        return answer.status, msgspec.json.decode(answer.body)
+
+    connection = await asyncpg.connect(sample_url)
+    async with running_service(corpus, sample_url) as service:
+        assert (await ready(service))[0] == 200
+        await connection.execute("DROP TABLE banyan.outbox")
+        status, told = await ready(service)
+        assert (status, told["missing"], "banyan migrate" in told["remedy"]) == (503, ["outbox"], True)
+        await connection.execute("DROP SCHEMA banyan CASCADE")
+        status, told = await ready(service)
+        assert (status, told["database"], told["missing"][:2]) == (503, "ok", ["jobs", "outbox"])
+        assert await service.status(REACTIONS) == 200  # what only reads Loomio's tables works meanwhile
+        await migrate(sample_url)
+        assert (await ready(service))[0] == 200
+    await connection.close()
+
+
+async def test_a_schema_that_the_services_user_may_not_read_is_missing(
+    corpus: Corpus, sample_url: str
+) -> None:
+    connection = await asyncpg.connect(sample_url)
+    name = f"reader_{os.getpid()}"
+    await connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'known'")
+    try:
+        url = str(URL(sample_url).with_user(name).with_password("known"))
+        async with running_service(corpus, url) as service:
+            answer = await service.get("/ready")
+            told = msgspec.json.decode(answer.body)
+            assert (answer.status, told["missing"][:2]) == (503, ["jobs", "outbox"])
+            await connection.execute(
+                f"GRANT USAGE ON SCHEMA banyan TO {name}; "
+                f"GRANT SELECT ON ALL TABLES IN SCHEMA banyan TO {name}"
+            )
+            assert await service.status("/ready") == 200
+    finally:
+        await connection.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
+        await connection.close()
 
 
 async def test_a_statement_that_takes_too_long_is_given_up(

@@ -79,6 +79,8 @@ async def test_requests_are_counted_over_all_workers(processes: Processes) -> No
         assert (await processes.get(f"{processes.url}/api/v1/boot/version"))[0] == 200
     assert (await processes.get(f"{processes.url}/ready"))[0] == 200
     assert len(await processes.pids()) == 2
+    _, told = await processes.get(f"{processes.admin}/ready")
+    assert {worker["migrations"] for worker in msgspec.json.decode(told)["workers"]} == {"ok"}
     assert (await processes.get(f"{processes.admin}/health"))[0] == 200
     _, described = await processes.get(f"{processes.admin}/openapi.json")
     assert "/api/v1/boot/version" in msgspec.json.decode(described)["paths"]

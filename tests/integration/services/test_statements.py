@@ -14,23 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import asyncpg
-import pytest
 
-from banyan.migrations import migrate
 from services.kernel import columns, sqlcheck
 
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture
-async def migrated_url(sample_url: str) -> str:
-    """The recorded data with Banyan's own tables."""
-    await migrate(sample_url)
-    return sample_url
-
-
-async def test_all_statements_fit(migrated_url: str) -> None:
-    connection = await asyncpg.connect(migrated_url, statement_cache_size=0)
+async def test_all_statements_fit(sample_url: str) -> None:
+    connection = await asyncpg.connect(sample_url, statement_cache_size=0)
     await columns.teach(connection)
     report = await sqlcheck.check(connection, sqlcheck.load_all())
     await connection.close()
@@ -84,7 +75,7 @@ FAULTS = (
 )
 
 
-async def test_planted_faults_are_found_where_they_are(tmp_path: Path, migrated_url: str) -> None:
+async def test_planted_faults_are_found_where_they_are(tmp_path: Path, sample_url: str) -> None:
     """In a copy of the tree: wrong columns, tables, functions and types, nulls, and statements without a user."""
     for package in ("banyan", "services", "railscompat", "proxy", "contracts"):
         ignored = shutil.ignore_patterns("__pycache__", "recordings", "*.so", "*.c")
@@ -96,7 +87,7 @@ async def test_planted_faults_are_found_where_they_are(tmp_path: Path, migrated_
         file.write_text(text.replace(fault.good, fault.bad, 1), "utf-8")
     done = await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-m", "banyan.cli", "sql", "check", "--json", "--url", migrated_url],
+        [sys.executable, "-m", "banyan.cli", "sql", "check", "--json", "--url", sample_url],
         cwd=tmp_path,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)},
         capture_output=True,

@@ -65,8 +65,9 @@ async def test_an_empty_database_gets_the_schema_and_a_second_run_nothing(empty_
 
 
 async def test_the_tables_of_rails_are_left_as_they_are(sample_url: str) -> None:
+    await query(sample_url, "DROP SCHEMA banyan CASCADE")
     before = await query(sample_url, OTHERS)
-    await migrate(sample_url)
+    assert (await migrate(sample_url)).applied
     assert await query(sample_url, OTHERS) == before
 
 
