@@ -26,7 +26,6 @@ from services.kernel.sql import Statement
 from services.reactions import handlers as reactions
 from services.sessions import handlers as sessions
 from services.sessions import identities
-from services.users import accounts
 from services.users import handlers as users
 from services.users.store import AUTHORS
 from services.versions import handlers as versions
@@ -35,7 +34,6 @@ ROUTES: tuple[Route[Handler], ...] = (
     *boot.ROUTES,
     *groups.ROUTES,
     *users.ROUTES,
-    *accounts.ROUTES,
     *reactions.ROUTES,
     *versions.ROUTES,
     *sessions.ROUTES,
