@@ -23,6 +23,7 @@ from services.kernel.routes import Route
 from services.kernel.settings import Settings
 from services.kernel.sideload import Catalogue
 from services.kernel.sql import Statement
+from services.kernel.tokens import Randomness, system_randomness
 from services.reactions import handlers as reactions
 from services.sessions import handlers as sessions
 from services.sessions import identities
@@ -53,7 +54,7 @@ METRICS = web.AppKey("metrics", Metrics)
 BUILD = web.AppKey("build", str)
 
 
-def build(settings: Settings) -> web.Application:
+def build(settings: Settings, random: Randomness = system_randomness) -> web.Application:
     """The application; its database pool opens when it starts and closes when it is cleaned up."""
     app = web.Application()
     app[METRICS] = Metrics()
@@ -71,6 +72,7 @@ def build(settings: Settings) -> web.Application:
                 ROUTES,
                 settings=settings,
                 clock=clock_from(settings.starts_at),
+                random=random,
                 database=database,
                 catalogue=CATALOGUE,
                 redeemers=sessions.REDEEMERS,

@@ -19,7 +19,6 @@ import gzip
 import hashlib
 import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -55,6 +54,7 @@ from services.kernel.redeem import Redeemer, redeem_pending
 from services.kernel.routes import Route, Routes
 from services.kernel.settings import Settings
 from services.kernel.sideload import Catalogue, Scope, Shape, gather, render
+from services.kernel.tokens import Randomness, random_uuid
 from services.kernel.websession import CookieKeys, WebSession
 
 SECURITY_HEADERS = {
@@ -111,6 +111,7 @@ class Context:
     locale: str
     db: Session
     clock: Clock
+    random: Randomness
     settings: Settings
     files: StoredFiles
     catalogue: Catalogue
@@ -157,6 +158,7 @@ class Stack:
         *,
         settings: Settings,
         clock: Clock,
+        random: Randomness,
         database: Database,
         catalogue: Catalogue,
         redeemers: Sequence[Redeemer] = (),
@@ -173,6 +175,7 @@ class Stack:
         self._routes = Routes(routes)
         self._settings = settings
         self._clock = clock
+        self._random = random
         self._database = database
         self._catalogue = catalogue
         self._metrics = metrics
@@ -185,11 +188,15 @@ class Stack:
     async def handle(self, request: web.Request) -> web.Response:
         """Answer, whatever happens, and say so in log and metrics."""
         began = time.perf_counter()
-        request_id = request_id_of(request.headers.get("X-Request-Id"))
+        request_id = request_id_of(request.headers.get("X-Request-Id"), self._random)
         found = self._routes.find(request.method, request.rel_url.raw_path)
         name = found[0].name if found else _UNROUTED
         session = WebSession(
-            self._cookies, request.cookies, self._clock(), secure=self._settings.site.is_secure
+            self._cookies,
+            request.cookies,
+            self._clock(),
+            random=self._random,
+            secure=self._settings.site.is_secure,
         )
         reads_only = found is not None and can_only_read(request, found[0], session)
         async with self._database.session(reads_only=reads_only) as db:
@@ -291,6 +298,7 @@ class Stack:
             locale,
             db,
             self._clock,
+            self._random,
             self._settings,
             self._files,
             self._catalogue,
@@ -345,9 +353,9 @@ def can_only_read(request: web.Request, route: Route[Handler], session: WebSessi
     return request.method in READING and not route.writes and not redeems and not signs_in
 
 
-def request_id_of(given: str | None) -> str:
+def request_id_of(given: str | None, random: Randomness) -> str:
     """The id that came with the request, cleaned as Rails cleans it, or a new one."""
-    return _NOT_IN_REQUEST_ID.sub("", given or "")[:255] or str(uuid.uuid4())
+    return _NOT_IN_REQUEST_ID.sub("", given or "")[:255] or random_uuid(random)
 
 
 def encode(value: Any) -> bytes:

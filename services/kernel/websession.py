@@ -11,8 +11,7 @@ is not hidden, since the client sends it back as a header; `signed_in` says no m
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -22,15 +21,13 @@ from railscompat.cookies import NONCE_BYTES, EncryptedCookies, SignedCookies
 from railscompat.devise import REMEMBER_FOR
 from railscompat.errors import CookieError
 from railscompat.marshal import AsciiString, Value
+from services.kernel.tokens import Randomness
 
 CSRF_COOKIE = "csrftoken"
 SIGNED_IN_COOKIE = "signed_in"
 CSRF_LASTS = timedelta(days=1)
 _CSRF_KEY = "_csrf_token"
 _ID_KEY = "session_id"
-
-Randomness = Callable[[int], bytes]
-"""So many random bytes."""
 
 
 class CookieKeys:
@@ -51,8 +48,8 @@ class WebSession:
         cookies: Mapping[str, str],
         now: datetime,
         *,
+        random: Randomness,
         secure: bool = False,
-        random: Randomness = secrets.token_bytes,
     ) -> None:
         """`cookies` are the request's; one that can't be trusted is none. `secure` marks cookies for TLS alone."""
         self.cookies = cookies

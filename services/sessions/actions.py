@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import secrets
-import string
-import uuid
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -15,7 +12,7 @@ from services.kernel import locales
 from services.kernel.errors import InactiveAccountError
 from services.kernel.http import Context
 from services.kernel.redeem import redeem_pending
-from services.kernel.tokens import base58, friendly, sign_in_code
+from services.kernel.tokens import base58, below, friendly, random_uuid, record_key, sign_in_code
 from services.sessions import policy, store
 from services.sessions.mails import login_mail, unlock_mail
 from services.sessions.model import Login
@@ -25,8 +22,6 @@ from services.users.model import initials
 
 SIGNED_IN = "You are signed in."
 SIGNED_OUT = "You are signed out."
-_KEY_LETTERS = string.ascii_letters + string.digits
-_KEY_LENGTH = 8
 
 
 def column_time(context: Context) -> datetime:
@@ -67,7 +62,7 @@ async def _count_failure(context: Context, login: Login) -> None:
     (failed,) = await store.count_failure(context.db, id=login.id)
     if failed < context.settings.most_login_attempts:
         return
-    token = friendly()
+    token = friendly(context.random)
     digest = devise.token_digest(_unlock_key(context.settings.devise_secret), token)
     if await store.lock(context.db, id=login.id, digest=digest, now=column_time(context)):
         await context.postman.send(unlock_mail(login.email or "", token, context.settings.site))
@@ -95,7 +90,7 @@ async def do_sign_in(context: Context, login: Login, *, is_seen: bool) -> None:
         id=login.id,
         now=now,
         address=context.address,
-        remember_token=friendly(),
+        remember_token=friendly(context.random),
         is_seen=is_seen,
         initials=initials(login.name, login.email)[:3],
     )
@@ -106,7 +101,8 @@ async def do_sign_in(context: Context, login: Login, *, is_seen: bool) -> None:
 
 async def do_sign_out(context: Context, user_id: int) -> None:
     """Sign somebody out: here, from sockets, and wherever they are remembered."""
-    await store.sign_out(context.db, id=user_id, secret_token=str(uuid.uuid4()), now=column_time(context))
+    secret_token = random_uuid(context.random)
+    await store.sign_out(context.db, id=user_id, secret_token=secret_token, now=column_time(context))
     context.web.sign_out()
     context.web.flash("notice", SIGNED_OUT)
 
@@ -127,9 +123,9 @@ async def do_rename(context: Context, login: Login, name: str) -> None:
 
 async def do_mail_code(context: Context, user_id: int, email: str, locale: str, redirect: str | None) -> None:
     """Mail a code; the same row's token makes a link elsewhere."""
-    code = sign_in_code()
+    code, token, now = sign_in_code(context.random), base58(context.random), column_time(context)
     await store.add_login_token(
-        context.db, user_id=user_id, token=base58(), code=code, redirect=redirect, now=column_time(context)
+        context.db, user_id=user_id, token=token, code=code, redirect=redirect, now=now
     )
     if not context.settings.spam.search(email):
         await context.postman.send(login_mail(email, code, context.settings.site, locale))
@@ -179,10 +175,10 @@ async def do_add_user(context: Context, email: str) -> Login:
             username=username,
             key=await _free_key(context),
             initials=initials(None, email)[:3],
-            unsubscribe_token=base58(),
-            email_api_key=base58(),
-            api_key=base58(),
-            secret_token=base58(),
+            unsubscribe_token=base58(context.random),
+            email_api_key=base58(context.random),
+            api_key=base58(context.random),
+            secret_token=base58(context.random),
             now=now,
         )
         changes = {"email": [None, email], "username": [None, username]}
@@ -199,14 +195,14 @@ async def _free_username(context: Context, email: str) -> str:
     most = 1
     wanted = base
     while await store.usernames_taken(context.db, name=wanted):
-        wanted = f"{base}{1 + secrets.randbelow(most)}"
+        wanted = f"{base}{1 + below(context.random, most)}"
         most *= 2
     return wanted
 
 
 async def _free_key(context: Context) -> str:
     while True:
-        key = "".join(secrets.SystemRandom().sample(_KEY_LETTERS, _KEY_LENGTH))
+        key = record_key(context.random)
         if not key.isdigit() and not await store.keys_taken(context.db, key=key):
             return key
 

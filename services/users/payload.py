@@ -25,7 +25,7 @@ def user_payload(
     """`person` (None for the signed-out) and what goes with them."""
     scope = Scope(None, context.locale, context.files)
     if person is None:
-        users = [nobody(context.locale, base58())]
+        users = [nobody(context.locale, base58(context.random))]
     else:
         users = render({}, CURRENT_USER, [person], Gathered(), scope)["users"]
     return {

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kernel.http import accepts_gzip, encode, request_id_of
+from services.kernel.tokens import system_randomness
 
 
 def test_json_is_fit_to_stand_in_a_page_and_in_a_script() -> None:
@@ -34,6 +35,6 @@ def test_compression_is_asked_for(header: str | None, accepts: bool) -> None:
 
 @given(st.text(max_size=300))
 def test_request_ids_are_plain_and_short(given_id: str) -> None:
-    made = request_id_of(given_id)
+    made = request_id_of(given_id, system_randomness)
     assert 0 < len(made) <= 255
     assert all(letter.isascii() and (letter.isalnum() or letter in "_-@") for letter in made)
