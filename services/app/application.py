@@ -27,6 +27,7 @@ from services.kernel.tokens import Randomness, system_randomness
 from services.reactions import handlers as reactions
 from services.sessions import handlers as sessions
 from services.sessions import identities
+from services.users import accounts
 from services.users import handlers as users
 from services.users.store import AUTHORS
 from services.versions import handlers as versions
@@ -35,6 +36,7 @@ ROUTES: tuple[Route[Handler], ...] = (
     *boot.ROUTES,
     *groups.ROUTES,
     *users.ROUTES,
+    *accounts.ROUTES,
     *reactions.ROUTES,
     *versions.ROUTES,
     *sessions.ROUTES,

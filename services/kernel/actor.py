@@ -6,6 +6,11 @@ session, whoever a valid remember-me cookie speaks for. Everybody else is signed
 that open single records. A cookie that can't be trusted is no cookie; its `Code` is counted, never an
 error.
 
+Routes for programs take keys instead (`Credential`; Loomio's controllers/api/b2 and b3). A key that is
+missing or wrong is refused. The key of an account counts for as long as the account is not deactivated;
+locks are about passwords and do not matter to it. The installation's key is compared in constant time, and
+there is none unless it is long enough (`Settings.b3_api_key`).
+
 What stays with the legacy, by the edge's guards (`keep_on_legacy`): requests of signed-in people that carry
 an invitation's token or a session that waits with one, which Rails redeems before it answers; HTTP Basic
 credentials. Inactive accounts get their 401 here, and Rails forgets the session at the next request it gets.
@@ -13,6 +18,7 @@ credentials. Inactive accounts get their 401 here, and Rails forgets the session
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +29,8 @@ from railscompat import session as sessions
 from railscompat.errors import CookieError
 from services.kernel import sql
 from services.kernel.clock import Clock
-from services.kernel.errors import InactiveAccountError
+from services.kernel.credential import INSTALLATION_KEY, USER_KEY, Credential
+from services.kernel.errors import AccessDeniedError, InactiveAccountError
 from services.kernel.params import Params
 from services.kernel.websession import WebSession
 
@@ -46,6 +53,7 @@ class Account(msgspec.Struct, frozen=True):
 
 queries = sql.load(__file__)
 _account = queries.one("account", Account)
+_account_of_key = queries.one("account_of_key", Account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +104,40 @@ def tokens_of(params: Params, session: WebSession) -> Tokens:
 class Actors:
     """Finds the actor of a request."""
 
-    def __init__(self, clock: Clock) -> None:
-        """Sessions hold for as long as the clock says."""
+    def __init__(self, clock: Clock, installation_key: str | None) -> None:
+        """Sessions hold for as long as the clock says. Without an `installation_key` none is right."""
         self._clock = clock
+        self._installation_key = installation_key
 
-    async def find(self, db: sql.Executor, session: WebSession, params: Params) -> Actor:
-        """Who asks. Raises `InactiveAccountError` for somebody who is signed in and may not be."""
+    async def find(self, takes: Credential, db: sql.Executor, session: WebSession, params: Params) -> Actor:
+        """Who asks, by what the route takes.
+
+        Raises `InactiveAccountError` for somebody who is signed in and may not be, `AccessDeniedError` without
+        the key that is needed.
+        """
+        match takes:
+            case Credential.SESSION:
+                return await self._of_session(db, session, params)
+            case Credential.B2:
+                return await self._of_user_key(db, params)
+            case Credential.B3:
+                self._check_installation_key(params)
+                return Actor()
+
+    async def _of_user_key(self, db: sql.Executor, params: Params) -> Actor:
+        # Accounts without a key must not be found by a request without one, as they are in Loomio.
+        key = params.text(USER_KEY)
+        account = await _account_of_key(db, key=key) if key else None
+        if account is None:
+            raise AccessDeniedError("use this without the key of an account")
+        return Actor(account)
+
+    def _check_installation_key(self, params: Params) -> None:
+        given, right = params.text(INSTALLATION_KEY) or "", self._installation_key
+        if right is None or not hmac.compare_digest(given.encode(), right.encode()):
+            raise AccessDeniedError("use this without the key of this installation")
+
+    async def _of_session(self, db: sql.Executor, session: WebSession, params: Params) -> Actor:
         account = await self._signed_in(db, session)
         is_remembered = account is None
         account = account or await self._remembered(db, session)

@@ -84,3 +84,11 @@ def _place(values: dict[str, Any], name: str, value: str) -> None:
 def plain_texts(body: Mapping[str, Any]) -> dict[str, str]:
     """The texts at the top of a body; Rails looks for parameters there as well as in the query."""
     return {name: value for name, value in body.items() if isinstance(value, str)}
+
+
+def text_of(said: Mapping[str, Any], name: str) -> str | None:
+    """A text that is said; numbers are told as text, as forms would."""
+    value = said.get(name)
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return None
+    return str(value)

@@ -34,6 +34,7 @@ from services.kernel.address import client_address
 from services.kernel.body import plain_texts, read_body
 from services.kernel.cache import Cache
 from services.kernel.clock import Clock
+from services.kernel.credential import Credential
 from services.kernel.db import Database, Session
 from services.kernel.errors import (
     BadRequestError,
@@ -181,7 +182,7 @@ class Stack:
         self._metrics = metrics
         self._log = log
         self._cookies = CookieKeys(settings.secret_key_base)
-        self._actors = Actors(clock)
+        self._actors = Actors(clock, settings.b3_api_key)
         self._files = StoredFiles(settings.secret_key_base)
         self._limits = RateLimits(settings.rates, settings.times)
 
@@ -258,35 +259,43 @@ class Stack:
         db: Session,
     ) -> Reply:
         body = await read_body(request)
-        if request.method not in READING:
+        if request.method not in READING and route.takes is Credential.SESSION:
             check_forgery(request, session, body)
         params = Params(request.rel_url.raw_query_string, {**plain_texts(body), **segments})
-        context = await self._context(request, body, params, session, db)
-        if context.actor.is_remembered and not db.reads_only:
+        context = await self._context(request, route.takes, body, params, session, db)
+        if route.takes is Credential.SESSION:
+            await self._complete(context)
+        answer = await route.handler(context)
+        return answer if isinstance(answer, Reply) else Reply(answer)
+
+    async def _complete(self, context: Context) -> None:
+        """What signing in left to be done."""
+        if context.actor.is_remembered and not context.db.reads_only:
             await self._welcome(context)
         elif context.actor.id is not None:
             await redeem_pending(context, self._redeemers, context.actor.id)
-        answer = await route.handler(context)
-        return answer if isinstance(answer, Reply) else Reply(answer)
 
     async def _context(
         self,
         request: web.Request,
+        takes: Credential,
         body: Mapping[str, Any],
         params: Params,
         session: WebSession,
         db: Session,
     ) -> Context:
-        actor = await self._actors.find(db, session, params)
-        account = actor.account
-        if account is not None and account.email is not None and self._settings.spam.search(account.email):
-            raise BadRequestError
-        locale = locales.preferred(
-            params.text("locale"),
-            account.selected_locale if account else None,
-            request.headers.get("Accept-Language"),
-            account.detected_locale if account else None,
-        )
+        actor = await self._actors.find(takes, db, session, params)
+        locale = locales.DEFAULT  # Loomio speaks English to programs
+        if takes is Credential.SESSION:
+            account = actor.account
+            if account and account.email is not None and self._settings.spam.search(account.email):
+                raise BadRequestError
+            locale = locales.preferred(
+                params.text("locale"),
+                account.selected_locale if account else None,
+                request.headers.get("Accept-Language"),
+                account.detected_locale if account else None,
+            )
         return Context(
             request,
             body,
@@ -346,11 +355,15 @@ def can_only_read(request: web.Request, route: Route[Handler], session: WebSessi
     """
     if SHADOW_HEADER in request.headers:
         return True
+    if request.method not in READING or route.writes:
+        return False
+    if route.takes is not Credential.SESSION:
+        return True
     redeems = "_token=" in request.rel_url.raw_query_string or any(
         isinstance(key, str) and key.startswith("pending_") for key in session.values
     )
     signs_in = sessions.REMEMBER_COOKIE in session.cookies and sessions.USER_KEY not in session.values
-    return request.method in READING and not route.writes and not redeems and not signs_in
+    return not redeems and not signs_in
 
 
 def request_id_of(given: str | None, random: Randomness) -> str:

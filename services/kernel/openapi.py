@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from services.kernel import errors
+from services.kernel.credential import INSTALLATION_KEY, USER_KEY, Credential
 from services.kernel.errors import ServiceError
 from services.kernel.routes import Route
 from services.kernel.settings import LOOMIO_VERSION
@@ -16,6 +17,7 @@ from services.kernel.settings import LOOMIO_VERSION
 _SEGMENT = re.compile(r":([a-z_]+)")
 _ANY_OBJECT = {"type": "object", "additionalProperties": True}
 _TEXT = {"type": "string"}
+_IN_BODY = "May stand in the body as well."
 
 BODIES: dict[str, Any] = {
     "Exception": {
@@ -41,6 +43,21 @@ BODIES: dict[str, Any] = {
 }
 """Documents of errors."""
 
+SECURITY: dict[Credential, list[dict[str, list[str]]]] = {
+    Credential.SESSION: [{"session": []}, {"remember": []}, {}],
+    Credential.B2: [{"b2": []}],
+    Credential.B3: [{"b3": []}],
+}
+"""What each kind of credential may be, any one of them."""
+
+
+_FORGERY_TOKEN: dict[str, Any] = {
+    "name": "X-CSRF-Token",
+    "in": "header",
+    "description": "Equal to the cookie csrftoken, or made from the session's token.",
+    "schema": _TEXT,
+}
+
 
 def document(routes: Iterable[Route[Any]]) -> dict[str, Any]:
     """The description of these routes."""
@@ -62,9 +79,10 @@ def document(routes: Iterable[Route[Any]]) -> dict[str, Any]:
             "securitySchemes": {
                 "session": {"type": "apiKey", "in": "cookie", "name": "_loomio"},
                 "remember": {"type": "apiKey", "in": "cookie", "name": "remember_user_token"},
+                "b2": {"type": "apiKey", "in": "query", "name": USER_KEY, "description": _IN_BODY},
+                "b3": {"type": "apiKey", "in": "query", "name": INSTALLATION_KEY, "description": _IN_BODY},
             },
         },
-        "security": [{"session": []}, {"remember": []}, {}],
     }
 
 
@@ -77,20 +95,15 @@ def _operation(route: Route[Any]) -> dict[str, Any]:
         "operationId": route.name,
         "tags": [route.name.partition("#")[0]],
         "summary": _summary(route.handler),
+        "security": SECURITY[route.takes],
         "responses": {
             "200": {"description": "Done.", "content": {"application/json": {"schema": {}}}},
             **{str(status): {"$ref": f"#/components/responses/{status}"} for status in _statuses()},
         },
     }
     if route.method != "GET":
-        parameters.append(
-            {
-                "name": "X-CSRF-Token",
-                "in": "header",
-                "description": "Equal to the cookie csrftoken, or made from the session's token.",
-                "schema": _TEXT,
-            }
-        )
+        if route.takes is Credential.SESSION:
+            parameters.append(_FORGERY_TOKEN)
         operation["requestBody"] = {
             "content": {
                 kind: {"schema": _ANY_OBJECT}

@@ -5,6 +5,15 @@ SELECT id, email::text AS email, encrypted_password, deactivated_at, locked_at, 
   FROM users
  WHERE id = :id::bigint
 
+-- name: account_of_key
+-- The account that has this API key, unless it is closed.
+SELECT id, email::text AS email, encrypted_password, deactivated_at, locked_at, remember_token, remember_created_at,
+       selected_locale, detected_locale
+  FROM users
+ WHERE api_key = :key::varchar AND deactivated_at IS NULL
+ ORDER BY id
+ LIMIT 1
+
 -- name: tables_in_reach
 -- The tables of schema banyan that we may read. No right to the schema, no table of it.
 SELECT c.relname::text AS name

@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from services.kernel.credential import Credential
+
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 
 _SLASHES = re.compile(r"/{2,}")
@@ -29,6 +31,8 @@ class Route(Generic[Handler]):
     handler: Handler
     writes: bool = False
     """Whether it changes rows though its method is GET."""
+    takes: Credential = Credential.SESSION
+    """By what it knows who asks."""
 
 
 class Routes(Generic[Handler]):

@@ -18,6 +18,8 @@ LOOMIO_VERSION = "3.0.17"
 DEFAULT_SPAM = r"(diide\.com|gusronk\.com)"
 """Addresses that Loomio turns away unless `SPAM_REGEX` says otherwise."""
 
+LONGEST_WEAK_KEY = 16
+"""Letters of a `B3_API_KEY` that Loomio takes for none."""
 
 DEFAULT_REDIS = "redis://localhost:6379"
 
@@ -94,6 +96,8 @@ class Settings:
     """For what lives outside of the database: socket tokens, counters, publishing."""
     redis_queue_url: str = field(repr=False)
     """Where Sidekiq's jobs lie."""
+    b3_api_key: str | None = field(repr=False)
+    """What opens `/api/b3`, which closes accounts; None where nothing does: it is not set, or too short."""
     site: SiteSettings
     smtp: SmtpSettings | None = field(repr=False)
     most_login_attempts: int
@@ -133,6 +137,7 @@ class Settings:
             redis_queue_url=environment.get("REDIS_QUEUE_URL")
             or environment.get("REDIS_URL")
             or DEFAULT_REDIS,
+            b3_api_key=read.long_key("B3_API_KEY"),
             site=read.site(),
             smtp=read.smtp(),
             most_login_attempts=read.integer("MAX_LOGIN_ATTEMPTS", 20, least=1),
@@ -186,6 +191,11 @@ class _Reader:
             "SECRET_KEY_BASE is not set; take the Rails application's, or nobody is signed in here"
         )
         return ""
+
+    def long_key(self, name: str) -> str | None:
+        # Not a problem to be told: Rails runs with a short key, and refuses it.
+        key = self.environment.get(name, "")
+        return key if len(key) > LONGEST_WEAK_KEY else None
 
     def site(self) -> SiteSettings:
         host = self.environment.get("CANONICAL_HOST", "localhost")

@@ -19,6 +19,7 @@ from services.sessions.model import Login
 from services.sessions.passwords import is_password
 from services.sessions.policy import Outcome
 from services.users.model import initials
+from services.users.store import add_version
 
 SIGNED_IN = "You are signed in."
 SIGNED_OUT = "You are signed out."
@@ -115,7 +116,7 @@ async def do_rename(context: Context, login: Login, name: str) -> None:
         letters = initials(name, login.email)[:3]
         await store.rename(context.db, id=login.id, name=name, initials=letters, now=now)
         changes = {"name": [login.name, name]}
-        await store.add_version(context.db, id=login.id, event="update", changes=changes, now=now)
+        await add_version(context.db, id=login.id, event="update", changes=changes, now=now)
 
     if name != login.name and not policy.name_problems(name or "-", context.settings.spam):
         await context.db.atomically(write)
@@ -156,7 +157,7 @@ async def do_register(context: Context, existing: Login | None, email: str, said
         if newsletter != login.email_newsletter:
             changes["email_newsletter"] = [login.email_newsletter, newsletter]
         if changes:
-            await store.add_version(context.db, id=login.id, event="update", changes=changes, now=now)
+            await add_version(context.db, id=login.id, event="update", changes=changes, now=now)
 
     await context.db.atomically(write)
     completed = await store.login_of_id(context.db, id=login.id)
@@ -182,7 +183,7 @@ async def do_add_user(context: Context, email: str) -> Login:
             now=now,
         )
         changes = {"email": [None, email], "username": [None, username]}
-        await store.add_version(context.db, id=user_id, event="create", changes=changes, now=now)
+        await add_version(context.db, id=user_id, event="create", changes=changes, now=now)
         return await store.login_of_id(context.db, id=user_id)
 
     login = await context.db.atomically(write)

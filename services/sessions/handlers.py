@@ -7,6 +7,7 @@ import urllib.parse
 from http import HTTPStatus
 from typing import Any
 
+from services.kernel.body import text_of
 from services.kernel.errors import (
     InvalidRecordError,
     NotFoundError,
@@ -32,14 +33,6 @@ def said_of_user(context: Context) -> dict[str, Any]:
     """What the request says under `user`."""
     said = context.body.get("user")
     return said if isinstance(said, dict) else {}
-
-
-def text_of(said: dict[str, Any], name: str) -> str | None:
-    """A text that is said; numbers are told as text, as forms would."""
-    value = said.get(name)
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        return None
-    return str(value)
 
 
 async def create(context: Context) -> Reply:
@@ -121,7 +114,7 @@ async def destroy(context: Context) -> Reply:
 
 async def mail_login_token(context: Context) -> Reply:
     """Mail a code to an address."""
-    email = text_of(dict(context.body), "email") or context.params.text("email")
+    email = text_of(context.body, "email") or context.params.text("email")
     if not email:
         raise ParameterMissingError("email")
     person = await load_person_of_email(context.db, email)

@@ -77,11 +77,6 @@ UPDATE users
    SET name = :name::varchar, avatar_initials = :initials::varchar, updated_at = :now::timestamp
  WHERE id = :id::bigint
 
--- name: add_version
--- A step in the history of an account. Nobody is named as who did it: nobody was signed in yet.
-INSERT INTO versions (item_type, item_id, event, created_at, object_changes)
-VALUES ('User', :id::integer, :event::varchar, :now::timestamp, :changes::jsonb)
-
 -- name: add_login_token
 -- A link and a code to be mailed.
 INSERT INTO login_tokens (user_id, token, code, redirect, created_at, updated_at)

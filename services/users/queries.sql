@@ -87,3 +87,40 @@ SELECT :token::varchar AS token, NULL::bigint AS user_id, id::bigint AS group_id
  WHERE token = :token::varchar
  ORDER BY id
  LIMIT 1
+
+-- name: add_version
+-- A step in the history of an account. Nobody is named as who did it: nobody was signed in.
+INSERT INTO versions (item_type, item_id, event, created_at, object_changes)
+VALUES ('User', :id::integer, :event::varchar, :now::timestamp, :changes::jsonb)
+
+-- name: open_account_ids
+-- Whether an account is there, and not closed.
+SELECT id FROM users WHERE id = :id::bigint AND deactivated_at IS NULL
+
+-- name: closed_account
+-- An account that is closed; of those who reopen it at the same time the first finds it so.
+SELECT id, name, email::text AS email, coalesce(deactivated_at, 'epoch') AS deactivated_at
+  FROM users
+ WHERE id = :id::bigint AND deactivated_at IS NOT NULL
+   FOR UPDATE
+
+-- name: restore_memberships
+-- The memberships that ended with the account.
+UPDATE memberships SET revoked_at = NULL, revoker_id = NULL
+ WHERE user_id = :id::bigint AND revoked_at = :closed_at::timestamp
+
+-- name: recount_groups_of
+-- The numbers of members of all groups that somebody is or was in.
+UPDATE groups g
+   SET memberships_count = counted.number, updated_at = :now::timestamp
+  FROM (SELECT group_id, count(*) FILTER (WHERE revoked_at IS NULL) AS number
+          FROM memberships
+         WHERE group_id IN (SELECT group_id FROM memberships WHERE user_id = :id::bigint)
+         GROUP BY group_id) counted
+ WHERE g.id = counted.group_id AND g.memberships_count <> counted.number
+
+-- name: reopen_account
+-- An account is closed no longer; its picture's letters are the name's again.
+UPDATE users
+   SET deactivated_at = NULL, avatar_initials = :initials::varchar, updated_at = :now::timestamp
+ WHERE id = :id::bigint

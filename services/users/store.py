@@ -16,6 +16,8 @@ _authors = queries.many("authors", Author)
 _person = queries.one("person", Person)
 _id_of_email = queries.values("id_of_email", int)
 _id_of_unsubscribe_token = queries.values("id_of_unsubscribe_token", int)
+add_version = queries.command("add_version")
+"""A step in the history of an account."""
 load_group_ids = queries.values("group_ids", int)
 """The unarchived groups that the person `id` is in."""
 

@@ -55,6 +55,21 @@ def test_it_has_what_the_specification_demands() -> None:
         assert operation["summary"]
 
 
+def test_every_operation_says_what_lets_one_in() -> None:
+    schemes = DOCUMENT["components"]["securitySchemes"]
+    ways = {operation["operationId"]: operation["security"] for _, _, operation in operations()}
+    assert all(name in schemes for one in ways.values() for way in one for name in way)
+    assert ways["b3/users#reactivate"] == [{"b3": []}]
+    assert {} in ways["boot#site"]
+    guarded = {
+        operation["operationId"]
+        for _, _, operation in operations()
+        if "X-CSRF-Token" in {parameter["name"] for parameter in operation.get("parameters", [])}
+    }
+    assert "sessions#create" in guarded
+    assert "b3/users#reactivate" not in guarded
+
+
 def test_references_lead_somewhere() -> None:
     found = list(references(DOCUMENT))
     assert found
