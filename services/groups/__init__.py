@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Groups: finding them, and who may see one.
+"""Groups and their memberships: finding them, and who may do what with them.
 
 Tables: `groups`, `memberships`; read only. Routes: `groups#count_explore_results`, `groups#suggest_handle`.
-Facts: `store.find`, for whoever needs to know whether somebody may see a group.
+Facts: `store.find`, `store.load_facts`, for whoever needs to know what somebody may do with a group.
+Policies also for what has only its group to go by: chatbots, mails that came in, requests to join, tags.
 
 Invariants
     * A membership counts as long as it is not revoked, accepted or not.
-    * An archived group is seen by nobody.
+    * An archived group is seen by nobody; its admins stay its admins.
+    * The signed-out are nobody: a membership that nobody invited to is not theirs to revoke. (Loomio 3.0.17
+      takes "no inviter" and "nobody signed in" for the same person.)
 """

@@ -21,6 +21,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -122,6 +123,11 @@ class Context:
     def address(self) -> str:
         """Where the request comes from."""
         return address_of(self.request)
+
+    @property
+    def now(self) -> datetime:
+        """The moment, as columns have it: UTC, without saying so."""
+        return self.clock().replace(tzinfo=None)
 
     async def respond(
         self,

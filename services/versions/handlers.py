@@ -39,7 +39,7 @@ async def find_item(context: Context) -> Item:
     params = context.params
     kind = next((kind for kind in KINDS if named(params, kind) is not None), "outcome")
     name = named(params, kind) or params.text("key") or params.text("id") or ""
-    item = await KINDS[kind](context.db, context.actor, name, params)
+    item = await KINDS[kind](context, name)
     if item is None:
         raise NotFoundError(kind.capitalize())
     if not item.is_shown:

@@ -12,9 +12,9 @@ from services.discussions import store as discussions
 from services.groups import policy as group_policy
 from services.groups import store as groups
 from services.kernel import sql
-from services.kernel.actor import Actor
+from services.kernel.http import Context
 from services.kernel.locate import plain_id
-from services.kernel.params import LARGEST_ID, Params
+from services.kernel.params import LARGEST_ID
 from services.polls import policy as poll_policy
 from services.polls import store as polls
 from services.polls.model import PollPart
@@ -32,56 +32,61 @@ async def load_version(db: sql.Executor, item: Item, index: int) -> Version | No
     return await query(db, item_type=item.type, item_id=item.id, place=place)
 
 
-Find = Callable[[sql.Executor, Actor, str, Params], Awaitable[Item | None]]
+Find = Callable[[Context, str], Awaitable[Item | None]]
 """Finds the record that a request calls by a name, and whether the actor sees it."""
 
 
-async def find_group(db: sql.Executor, actor: Actor, name: str, params: Params) -> Item | None:
+async def find_group(context: Context, name: str) -> Item | None:
     """A group, by id, key or (in the parameter `id`) handle."""
-    facts = await groups.find(db, actor, name, params.text("id"))
+    facts = await groups.find(context.db, context.actor, name, context.params.text("id"), context.now)
     return None if facts is None else Item("Group", facts.id, group_policy.can_show(facts))
 
 
-async def find_discussion(db: sql.Executor, actor: Actor, name: str, _params: Params) -> Item | None:
+async def find_discussion(context: Context, name: str) -> Item | None:
     """A thread, by key or id."""
-    facts = await discussions.find(db, actor, name)
+    facts = await discussions.find(context.db, context.actor, name)
     return None if facts is None else Item("Discussion", facts.id, discussion_policy.can_show(facts))
 
 
-async def find_comment(db: sql.Executor, actor: Actor, name: str, _params: Params) -> Item | None:
+async def find_comment(context: Context, name: str) -> Item | None:
     """A comment, by id."""
     key = plain_id(name)
-    comment = None if key is None else (await comments.load_facts(db, [key])).get(key)
+    comment = None if key is None else (await comments.load_facts(context.db, [key])).get(key)
     if comment is None:
         return None
     thread_id = comment.discussion_id
-    threads = {} if thread_id is None else await discussions.load_facts(db, actor, [thread_id])
+    threads = (
+        {} if thread_id is None else await discussions.load_facts(context.db, context.actor, [thread_id])
+    )
     thread = threads.get(thread_id) if thread_id is not None else None
     return Item("Comment", comment.id, comment_policy.can_show(comment, thread))
 
 
-async def find_poll(db: sql.Executor, actor: Actor, name: str, _params: Params) -> Item | None:
+async def find_poll(context: Context, name: str) -> Item | None:
     """A poll, by key or id."""
-    facts = await polls.find(db, actor, name)
+    facts = await polls.find(context.db, context.actor, name)
     return None if facts is None else Item("Poll", facts.id, poll_policy.can_show(facts))
 
 
-async def find_stance(db: sql.Executor, actor: Actor, name: str, _params: Params) -> Item | None:
+async def find_stance(context: Context, name: str) -> Item | None:
     """A vote, by id."""
     key = plain_id(name)
-    return await _part(db, actor, "Stance", [] if key is None else await polls.load_stances(db, [key]))
+    return await _part(context, "Stance", [] if key is None else await polls.load_stances(context.db, [key]))
 
 
-async def find_outcome(db: sql.Executor, actor: Actor, name: str, _params: Params) -> Item | None:
+async def find_outcome(context: Context, name: str) -> Item | None:
     """An outcome, by id."""
     key = plain_id(name)
-    return await _part(db, actor, "Outcome", [] if key is None else await polls.load_outcomes(db, [key]))
+    return await _part(
+        context, "Outcome", [] if key is None else await polls.load_outcomes(context.db, [key])
+    )
 
 
-async def _part(db: sql.Executor, actor: Actor, kind: str, found: list[PollPart]) -> Item | None:
+async def _part(context: Context, kind: str, found: list[PollPart]) -> Item | None:
     if not found:
         return None
     (part,) = found
-    seen = {} if part.poll_id is None else await polls.load_facts(db, actor, [part.poll_id])
+    ids = [] if part.poll_id is None else [part.poll_id]
+    seen = await polls.load_facts(context.db, context.actor, ids)
     poll = None if part.poll_id is None else seen.get(part.poll_id)
     return Item(kind, part.id, poll_policy.can_show(poll))

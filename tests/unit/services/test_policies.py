@@ -13,13 +13,11 @@ from services.comments import policy as comments
 from services.comments.model import CommentFacts
 from services.discussions import policy as discussions
 from services.discussions.model import DiscussionFacts
-from services.groups import policy as groups
-from services.groups.model import GroupFacts
 from services.polls import policy as polls
 from services.polls.model import PollFacts
 from services.reactions import policy as reactions
 
-Facts = TypeVar("Facts", DiscussionFacts, GroupFacts, PollFacts)
+Facts = TypeVar("Facts", DiscussionFacts, PollFacts)
 
 
 def every(kind: type[Facts]) -> Iterator[Facts]:
@@ -48,18 +46,6 @@ def test_polls() -> None:
         opens = (facts.am_author, facts.is_public, facts.am_member, facts.am_guest_of_thread, facts.am_guest)
         assert polls.can_show(facts) is (facts.is_kept and any(opens))
     assert not polls.can_show(None)
-
-
-def test_groups() -> None:
-    for facts in every(GroupFacts):
-        opens = (
-            facts.is_visible_to_public,
-            facts.am_member,
-            facts.is_visible_to_parent_members and facts.am_parent_member,
-            facts.hold_its_token,
-            facts.hold_an_invitation,
-        )
-        assert groups.can_show(facts) is (not facts.is_archived and any(opens))
 
 
 def test_comments_need_their_thread_and_must_be_kept() -> None:

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Tables of who may do what: situations, each told by what is true in it, and the answer.
+
+    Ability.GROUP_SHOW: table(GroupFacts, no(), yes("am_member"), no("am_member", "is_archived"))
+
+Every fact that is not named is false, every record that no name leads into is not there (`"discussion.am_author"`
+leads into one; `"discussion"` says it is there). `given` holds what is true in every row; `"not is_kept"` takes it
+back in one.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from services.kernel.abilities import Policy
+from services.kernel.sqlcheck import without_none
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A situation, and whether it allows what the table is about."""
+
+    answer: bool
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Situations of one kind of facts."""
+
+    kind: type[Any]
+    rows: tuple[Row, ...]
+    given: frozenset[str]
+
+    def truths(self, row: Row) -> frozenset[str]:
+        """What is true in a row."""
+        taken_back = {name.removeprefix("not ") for name in row.told if name.startswith("not ")}
+        assert taken_back <= self.given, f"{taken_back - self.given} is not given"
+        said = {name for name in row.told if not name.startswith("not ")}
+        assert not said & self.given, f"{said & self.given} is given anyway"
+        return (self.given - taken_back) | said
+
+
+def yes(*told: str) -> Row:
+    """Allowed where this is true, and nothing else."""
+    return Row(True, told)
+
+
+def no(*told: str) -> Row:
+    """Not allowed where this is true, and nothing else."""
+    return Row(False, told)
+
+
+def table(kind: type[Any], *rows: Row, given: tuple[str, ...] = ()) -> Table:
+    """A table over facts of this kind."""
+    return Table(kind, rows, frozenset(given))
+
+
+def facts_of(kind: type[Any], truths: frozenset[str]) -> Any:
+    """The facts of this kind in which `truths` are true, and nothing else."""
+    unknown = truths - set(paths(kind))
+    assert not unknown, f"{kind.__name__} has no {', '.join(sorted(unknown))}"
+    return _built(kind, truths)
+
+
+def paths(kind: type[Any], before: str = "") -> Iterator[str]:
+    """The names of all truths there can be about facts of this kind; records that may be missing count as one."""
+    for name, inner, may_be_missing in _fields(kind):
+        if inner is bool or may_be_missing:
+            yield before + name
+        if inner is not bool:
+            yield from paths(inner, f"{before}{name}.")
+
+
+def _fields(kind: type[Any]) -> Iterator[tuple[str, type[Any], bool]]:
+    hints = typing.get_type_hints(kind)
+    for field in msgspec.structs.fields(kind):
+        inner, may_be_missing = without_none(hints[field.name])
+        if inner is bool or issubclass(inner, msgspec.Struct):
+            yield field.name, inner, may_be_missing
+
+
+def _built(kind: type[Any], truths: frozenset[str]) -> Any:
+    values: dict[str, Any] = {field.name: 1 for field in msgspec.structs.fields(kind)}
+    for name, inner, may_be_missing in _fields(kind):
+        within = frozenset(one[len(name) + 1 :] for one in truths if one.startswith(f"{name}."))
+        if inner is bool:
+            values[name] = name in truths
+        elif may_be_missing and not within and name not in truths:
+            values[name] = None
+        else:
+            values[name] = _built(inner, within)
+    return kind(**values)
+
+
+def wrong_rows(policy: Policy[Any], about: Table) -> list[str]:
+    """The rows whose answer is not the policy's."""
+    return [
+        f"{'yes' if row.answer else 'no'}: {', '.join(row.told) or '(nothing)'}"
+        for row in about.rows
+        if policy.allows(facts_of(about.kind, about.truths(row))) is not row.answer
+    ]
+
+
+def unproven(policy: Policy[Any], about: Table) -> dict[str, set[bool]]:
+    """Truths that the policy reads and the table does not prove: name → values at which no row depends on it.
+
+    A row depends on a truth if the answer is another one where only that is otherwise. A table in which each
+    truth has such a row at either value tells the policy from any that takes the truth for granted, or ignores it.
+    """
+    missing: dict[str, set[bool]] = {}
+    for name in read_by(policy, about):
+        proven = {value for value in (False, True) if _proves(policy, about, name, value)}
+        if proven != {False, True}:
+            missing[name] = {False, True} - proven
+    return missing
+
+
+def _proves(policy: Policy[Any], about: Table, name: str, value: bool) -> bool:
+    for row in about.rows:
+        truths = about.truths(row)
+        if (name in truths) is value and policy.allows(
+            facts_of(about.kind, truths ^ {name})
+        ) is not row.answer:
+            return True
+    return False
+
+
+def read_by(policy: Policy[Any], about: Table) -> set[str]:
+    """What the policy reads in the table's rows, and in those that differ from one of them by one truth."""
+    seen: set[str] = set()
+    names = set(paths(about.kind))
+    for row in about.rows:
+        truths = about.truths(row)
+        for flipped in [frozenset[str](), *(frozenset((name,)) for name in names)]:
+            policy.allows(_Watched(facts_of(about.kind, truths ^ flipped), seen, ""))
+    return seen & names
+
+
+class _Watched:
+    """Facts that note what is read of them."""
+
+    def __init__(self, facts: Any, seen: set[str], before: str) -> None:
+        self._told = (facts, seen, before)
+
+    def __getattr__(self, name: str) -> Any:
+        facts, seen, before = self._told
+        seen.add(before + name)
+        value = getattr(facts, name)
+        return _Watched(value, seen, f"{before}{name}.") if isinstance(value, msgspec.Struct) else value
+
+
+Tables = Mapping[Any, Table]
+"""Ability → its table."""
