@@ -20,8 +20,7 @@ import hashlib
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -124,31 +123,32 @@ class Context:
         """Where the request comes from."""
         return address_of(self.request)
 
-    @property
-    def now(self) -> datetime:
-        """The moment, as columns have it: UTC, without saying so."""
-        return self.clock().replace(tzinfo=None)
+    def scope(self) -> Scope:
+        """What rows are told by, unless an endpoint says otherwise."""
+        return Scope(self.actor.id, self.locale, self.files, self.params.words("exclude_types"))
 
     async def respond(
         self,
         shape: Shape,
         rows: list[Any],
         *,
-        excluded: frozenset[str] | None = None,
         total: int | None = None,
-        viewer_id: int | None = None,
+        scope: Scope | None = None,
+        excluded: frozenset[str] | None = None,
+        sources: Catalogue | None = None,
     ) -> dict[str, Any]:
         """`rows` with what they lead to, as Loomio answers collections.
 
-        `excluded` stands in for the request's `exclude_types` where an endpoint fixes them; `total` is the
-        number of rows before paging, None where Loomio does not count. `viewer_id` is who sees them, where
-        that is not the actor.
+        `total` is the number of rows before paging, None where Loomio does not count. `scope` and `excluded`
+        stand in for the request's own where an endpoint fixes them. `sources` come before the catalogue's:
+        for what Loomio tells only in answers of this kind.
         """
-        if excluded is None:
-            excluded = self.params.words("exclude_types")
-        scope = Scope(viewer_id or self.actor.id, self.locale, self.files, excluded)
-        gathered = await gather(self.db, self.catalogue, shape, rows, scope)
-        answer: dict[str, Any] = dict(render(self.catalogue, shape, rows, gathered, scope))
+        scope = scope or self.scope()
+        if excluded is not None:
+            scope = replace(scope, excluded=excluded)
+        catalogue = {**self.catalogue, **(sources or {})}
+        gathered = await gather(self.db, catalogue, shape, rows, scope)
+        answer: dict[str, Any] = dict(render(catalogue, shape, rows, gathered, scope))
         answer["meta"] = {"root": shape.root, "total": total}
         return answer
 

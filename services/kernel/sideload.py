@@ -6,22 +6,32 @@ root, once per record, and so on from there (active_model_serializers 0.8.4, `em
 
     REACTION = Shape("reactions", fields("id", "reaction"), (Edge("user_id", "author", ("user",)),))
 
-A `Shape` says which fields a row has and which edges leave it. An `Edge` names its target; a `Source` (the
-shape of the target and how to load it) is looked up by that name, so that a shape may point to verticals
-above its own.
+A `Shape` says which fields a row has and which edges leave it: `Edge` to one record, `Edges` to a list of
+them, `AnyEdge` to a record whose kind stands in the row. What an edge leads to must be in the row, as ids:
+"my membership in this group" or "the tags of this group" are columns that the statement finds.
+
+An edge names its target; a `Source` (the shape of the target and how to load it) is looked up by that name,
+so that a shape may point to verticals above its own. Two targets may be the same rows under two roots
+(`groups` and `parent_groups`: `Shape.under`); they share what they load.
+
+What Loomio tells only where its record cache holds it (the viewer's memberships, the latest outcome …) is
+decided by the response's collection. Here it is the source that decides: a handler whose collection fills
+the cache gives `respond` sources of its own, which find these columns; the catalogue's leave them null.
 
 Two steps: `gather` follows the edges from level to level, one query per kind of record and level; `render`
 is pure and walks rows and edges in declared order, which decides the order of the roots and, where a record
 is reached twice, the shape that stays (the first). The primary rows replace what was side-loaded under
-their own root.
+their own root, but not what those led to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from services.kernel.clock import rails_time
 from services.kernel.files import StoredFiles
@@ -39,23 +49,103 @@ class Scope:
     """Kinds of records that the request does not want (`exclude_types`)."""
 
 
+When = Callable[[Any, Scope], bool]
+"""Asks a row whether it has a field, or an edge."""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One key of a row. `when` is asked first; the key is absent where it says no."""
 
     name: str
     value: Callable[[Any, Scope], Any]
-    when: Callable[[Any, Scope], bool] | None = None
+    when: When | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One pointer of a row. Its key holds the target's id, null where there is no such record."""
+    """One pointer of a row: the attribute `key` holds the target's id, or null. Told the same, where there is such
+    a record; else null.
+    """
 
     key: str
     target: str
     unless: tuple[str, ...] = ()
     """The kinds whose exclusion drops this edge, key and root."""
+    when: When | None = None
+    """Drops the edge from rows it says no to."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Those whose roots are there, however little they hold."""
+        return (self.target,)
+
+    def leads(self, row: Any) -> list[tuple[str, int]]:
+        """Targets and ids."""
+        key = getattr(row, self.key)
+        return [] if key is None else [(self.target, key)]
+
+    def told(self, _row: Any, found: Sequence[Any]) -> Any:
+        """What stands in the row for the records that were found."""
+        return found[0].id if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """Several pointers of a row: the attribute `key` holds a list of ids."""
+
+    key: str
+    target: str
+    unless: tuple[str, ...] = ()
+    when: When | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """As `Edge`."""
+        return (self.target,)
+
+    def leads(self, row: Any) -> list[tuple[str, int]]:
+        """Targets and ids."""
+        return [(self.target, key) for key in getattr(row, self.key)]
+
+    def told(self, _row: Any, found: Sequence[Any]) -> Any:
+        """The ids of those that were found."""
+        return [one.id for one in found]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyEdge:
+    """A pointer to a record of any kind: `key`_type and `key`_id name it, `kinds` has the target for each class.
+
+    Told as `{"type": "poll_option", "id": 1}` under `key`; its root is there only where the record is.
+    """
+
+    key: str
+    kinds: Mapping[str, str]
+    unless: tuple[str, ...] = ()
+    when: When | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """None: which root it would be is not known before there is a record."""
+        return ()
+
+    def leads(self, row: Any) -> list[tuple[str, int]]:
+        """Target and id."""
+        kind, key = getattr(row, f"{self.key}_type"), getattr(row, f"{self.key}_id")
+        return [] if kind is None or key is None else [(self.kinds[kind], key)]
+
+    def told(self, row: Any, found: Sequence[Any]) -> Any:
+        """Class, in small letters, and id."""
+        if not found:
+            return None
+        kind = _CAPITAL.sub("_", getattr(row, f"{self.key}_type")).lower()
+        return {"type": kind, "id": found[0].id}
+
+
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+AnyKindOfEdge: TypeAlias = Edge | Edges | AnyEdge
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +154,11 @@ class Shape:
 
     root: str
     fields: tuple[Field, ...]
-    edges: tuple[Edge, ...] = ()
+    edges: tuple[AnyKindOfEdge, ...] = ()
+
+    def under(self, root: str) -> Shape:
+        """The same rows under another root."""
+        return replace(self, root=root)
 
 
 def _attribute(name: str) -> Callable[[Any, Scope], Any]:
@@ -94,17 +188,31 @@ Catalogue = Mapping[str, Source]
 
 @dataclass(slots=True)
 class Gathered:
-    """Rows that edges lead to, by target and id."""
+    """Rows that edges lead to."""
 
     rows: dict[str, dict[int, Any]] = field(default_factory=dict)
+    """By target and id; None where there is no such record."""
+    loaded: defaultdict[Load, dict[int, Any]] = field(default_factory=lambda: defaultdict(dict))
+    """By whoever loaded them, for targets that share it."""
 
-    def find(self, target: str, key: int | None) -> Any | None:
+    def find(self, target: str, key: int) -> Any | None:
         """The row, if there is one."""
-        return None if key is None else self.rows.get(target, {}).get(key)
+        return self.rows.get(target, {}).get(key)
+
+    def is_new(self, target: str, key: int) -> bool:
+        """Whether no edge led there before."""
+        return key not in self.rows.setdefault(target, {})
+
+    def keep(self, target: str, load: Load, keys: Iterable[int]) -> list[Any]:
+        """Note that edges lead there; those that are there."""
+        loaded = self.loaded[load]
+        rows = {key: loaded.get(key) for key in keys}
+        self.rows[target].update(rows)
+        return [row for row in rows.values() if row is not None]
 
 
-def _edges(shape: Shape, scope: Scope) -> Iterable[Edge]:
-    return (edge for edge in shape.edges if scope.excluded.isdisjoint(edge.unless))
+def _edges(shape: Shape, scope: Scope) -> list[AnyKindOfEdge]:
+    return [edge for edge in shape.edges if scope.excluded.isdisjoint(edge.unless)]
 
 
 async def gather(
@@ -112,25 +220,34 @@ async def gather(
 ) -> Gathered:
     """Load what `rows` lead to, directly and further on."""
     gathered = Gathered()
-    asked: dict[str, set[int]] = {}
+    asked: defaultdict[Load, set[int]] = defaultdict(set)
     level: list[tuple[Shape, Sequence[Any]]] = [(shape, rows)]
     while level:
-        wanted: dict[str, list[int]] = {}
+        reached: dict[str, list[int]] = {}
         for from_shape, from_rows in level:
-            for edge in _edges(from_shape, scope):
-                known = asked.setdefault(edge.target, set())
-                keys = (getattr(row, edge.key) for row in from_rows)
-                ids = [key for key in keys if key is not None and key not in known]
-                known.update(ids)
-                wanted.setdefault(edge.target, []).extend(dict.fromkeys(ids))
-        level = []
-        for target, ids in wanted.items():
-            if ids:
-                source = catalogue[target]
-                found = await source.load(db, ids)
-                gathered.rows.setdefault(target, {}).update(found)
-                level.append((source.shape, list(found.values())))
+            for target, key in _led_to(from_shape, from_rows, scope):
+                if gathered.is_new(target, key):
+                    reached.setdefault(target, []).append(key)
+        wanted: defaultdict[Load, dict[int, None]] = defaultdict(dict)
+        for target, keys in reached.items():
+            load = catalogue[target].load
+            wanted[load].update(dict.fromkeys(key for key in keys if key not in asked[load]))
+        for load, missing in wanted.items():
+            if missing:
+                asked[load].update(missing)
+                gathered.loaded[load].update(await load(db, list(missing)))
+        level = [
+            (catalogue[target].shape, gathered.keep(target, catalogue[target].load, keys))
+            for target, keys in reached.items()
+        ]
     return gathered
+
+
+def _led_to(shape: Shape, rows: Sequence[Any], scope: Scope) -> Iterator[tuple[str, int]]:
+    for edge in _edges(shape, scope):
+        for row in rows:
+            if edge.when is None or edge.when(row, scope):
+                yield from edge.leads(row)
 
 
 def render(
@@ -138,7 +255,7 @@ def render(
 ) -> dict[str, list[dict[str, Any]]]:
     """The roots of a response, in Loomio's order."""
     roots: dict[str, list[dict[str, Any]]] = {}
-    told: dict[str, set[int]] = {}
+    told: defaultdict[str, set[int]] = defaultdict(set)
 
     def tell(row: Any, shape: Shape) -> dict[str, Any]:
         node = {
@@ -147,15 +264,25 @@ def render(
             if one.when is None or one.when(row, scope)
         }
         for edge in _edges(shape, scope):
-            source = catalogue[edge.target]
-            target = gathered.find(edge.target, getattr(row, edge.key))
-            node[edge.key] = None if target is None else target.id
-            root = roots.setdefault(source.shape.root, [])
-            already = told.setdefault(source.shape.root, set())
-            if target is not None and target.id not in already:
-                already.add(target.id)
-                root.append(tell(target, source.shape))
+            if edge.when is not None and not edge.when(row, scope):
+                continue
+            for target in edge.targets:
+                roots.setdefault(catalogue[target].shape.root, [])
+            found = [
+                (target, other)
+                for target, key in edge.leads(row)
+                if (other := gathered.find(target, key)) is not None
+            ]
+            node[edge.key] = edge.told(row, [other for _, other in found])
+            for target, other in found:
+                side_load(other, catalogue[target].shape)
         return node
+
+    def side_load(row: Any, shape: Shape) -> None:
+        root = roots.setdefault(shape.root, [])
+        if row.id not in told[shape.root]:
+            told[shape.root].add(row.id)
+            root.append(tell(row, shape))
 
     primary = [tell(row, shape) for row in rows]
     roots[shape.root] = primary

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from services.kernel.errors import AccessDeniedError
@@ -28,7 +29,7 @@ async def me(context: Context) -> dict[str, Any]:
     person = await load_viewer(context)
     if person is None:
         raise AccessDeniedError("see who you are; sign in")
-    return await context.respond(USER, [person], viewer_id=person.id)
+    return await context.respond(USER, [person], scope=replace(context.scope(), actor_id=person.id))
 
 
 async def email_status_of(context: Context) -> dict[str, Any]:

@@ -9,7 +9,19 @@ from datetime import date, datetime
 from typing import Any
 
 from services.kernel.files import StoredFiles
-from services.kernel.sideload import Edge, Field, Scope, Shape, Source, fields, gather, render
+from services.kernel.sideload import (
+    AnyEdge,
+    AnyKindOfEdge,
+    Edge,
+    Edges,
+    Field,
+    Scope,
+    Shape,
+    Source,
+    fields,
+    gather,
+    render,
+)
 from services.kernel.sql import Executor, Statement
 
 SCOPE = Scope(1, "en", StoredFiles("secret"))
@@ -22,6 +34,9 @@ class Node:
     id: int
     next_id: int | None = None
     friend_id: int | None = None
+    friend_ids: Sequence[int] = ()
+    about_type: str | None = None
+    about_id: int | None = None
 
 
 class Nothing:
@@ -42,7 +57,7 @@ def source(shape: Shape, rows: Sequence[Node], asked: list[list[int]]) -> Source
     return Source(shape, load)
 
 
-def shape(root: str, *edges: Edge) -> Shape:
+def shape(root: str, *edges: AnyKindOfEdge) -> Shape:
     return Shape(root, fields("id"), edges)
 
 
@@ -104,6 +119,67 @@ async def test_what_is_excluded_is_neither_told_nor_loaded() -> None:
     scope = Scope(None, "en", SCOPE.files, frozenset({"author"}))
     assert await answer({"person": people}, primary, [Node(9, friend_id=1)], scope) == {"things": [{"id": 9}]}
     assert asked == []
+
+
+async def test_parents_of_its_own_kind_go_under_a_root_of_their_own() -> None:
+    """A parent is told under `parent_things` whoever points there; what the primary rows hide is told all the same."""
+    asked: list[list[int]] = []
+    thing = shape("things", Edge("next_id", "parent"), Edge("friend_id", "person"))
+    rows = [Node(1), Node(2, next_id=1, friend_id=7), Node(3, next_id=2)]
+    things = source(thing, rows, asked)
+    parents = Source(thing.under("parent_things"), things.load)
+    people = source(shape("people", Edge("next_id", "thing")), [Node(7, next_id=3)], [])
+    told = await answer({"thing": things, "parent": parents, "person": people}, thing, [rows[2], rows[1]])
+    assert list(told) == ["parent_things", "people", "things"]
+    assert [row["id"] for row in told["parent_things"]] == [1, 2]
+    assert [row["id"] for row in told["things"]] == [3, 2]
+    assert told["parent_things"][1] == {"id": 2, "next_id": 1, "friend_id": 7}
+    assert asked == [[1, 2], [3]]  # one query a level, for both roots; nothing is loaded twice
+
+
+async def test_lists_of_ids_tell_those_that_are_there_in_their_order() -> None:
+    asked: list[list[int]] = []
+    people = source(shape("people"), [Node(1), Node(2), Node(3)], asked)
+    primary = shape("things", Edges("friend_ids", "person", unless=("friend",)))
+    rows = [Node(9, friend_ids=[3, 4, 1]), Node(8), Node(7, friend_ids=[1, 2])]
+    told = await answer({"person": people}, primary, rows)
+    assert [row["friend_ids"] for row in told["things"]] == [[3, 1], [], [1, 2]]
+    assert [row["id"] for row in told["people"]] == [3, 1, 2]
+    assert asked == [[1, 2, 3, 4]]
+    without = await answer(
+        {"person": people}, primary, rows, Scope(None, "en", SCOPE.files, frozenset({"friend"}))
+    )
+    assert without == {"things": [{"id": 9}, {"id": 8}, {"id": 7}]}
+
+
+async def test_records_of_any_kind_are_told_by_kind_and_id() -> None:
+    asked: list[list[int]] = []
+    catalogue = {
+        "option": source(shape("poll_options"), [Node(1)], asked),
+        "poll": source(shape("polls"), [Node(1)], asked),
+    }
+    primary = shape("things", AnyEdge("about", {"PollOption": "option", "Poll": "poll"}))
+    rows = [
+        Node(9, about_type="PollOption", about_id=1),
+        Node(8, about_type="Poll", about_id=5),
+        Node(7),
+    ]
+    told = await answer(catalogue, primary, rows)
+    assert [row["about"] for row in told["things"]] == [{"type": "poll_option", "id": 1}, None, None]
+    assert told["poll_options"] == [{"id": 1}]
+    assert "polls" not in told  # nothing of that kind was there
+    assert asked == [[1], [5]]
+
+
+async def test_edges_have_conditions() -> None:
+    asked: list[list[int]] = []
+    people = source(shape("people"), [Node(1), Node(2)], asked)
+    mine = Edge("friend_id", "person", when=lambda row, scope: row.id == scope.actor_id)
+    told = await answer(
+        {"person": people}, shape("things", mine), [Node(1, friend_id=2), Node(5, friend_id=1)]
+    )
+    assert told == {"people": [{"id": 2}], "things": [{"id": 1, "friend_id": 2}, {"id": 5}]}
+    assert asked == [[2]]
 
 
 async def test_fields_have_conditions_and_moments_are_told_as_rails_tells_them() -> None:
