@@ -25,8 +25,8 @@ from services.kernel.sideload import Catalogue
 from services.kernel.sql import Statement
 from services.kernel.tokens import Randomness, system_randomness
 from services.reactions import handlers as reactions
+from services.sessions import bearers, identities
 from services.sessions import handlers as sessions
-from services.sessions import identities
 from services.users import accounts
 from services.users import handlers as users
 from services.users.store import AUTHORS
@@ -41,6 +41,7 @@ ROUTES: tuple[Route[Handler], ...] = (
     *versions.ROUTES,
     *sessions.ROUTES,
     *identities.ROUTES,
+    *bearers.ROUTES,
 )
 """Every route, in Rails' order."""
 

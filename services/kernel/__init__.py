@@ -8,7 +8,8 @@ readiness  whether PostgreSQL has what is needed, schema `banyan` too
 params     query strings as Rails reads them, strict where Rails would fall over
 routes     Rails' path notation → the first route that matches
 credential by what a route knows who asks: session, b2, b3
-actor      cookies, or a key → who asks
+bearer     tokens for API clients, signed and read
+actor      cookies, a token or a key → who asks
 errors     what can go wrong, as Rails tells it
 sideload   rows in declared shapes → the response with its side-loaded roots
 http       the stack around every handler; answers as Rails writes them

@@ -6,6 +6,9 @@ session, whoever a valid remember-me cookie speaks for. Everybody else is signed
 that open single records. A cookie that can't be trusted is no cookie; its `Code` is counted, never an
 error.
 
+Where the operator wants it, a bearer token (`bearer`) speaks for somebody instead of cookies. One that is not
+right, or whose account may not sign in, is refused, whatever the reason.
+
 Routes for programs take keys instead (`Credential`; Loomio's controllers/api/b2 and b3). A key that is
 missing or wrong is refused. The key of an account counts for as long as the account is not deactivated;
 locks are about passwords and do not matter to it. The installation's key is compared in constant time, and
@@ -28,9 +31,10 @@ from railscompat import devise
 from railscompat import session as sessions
 from railscompat.errors import CookieError
 from services.kernel import sql
+from services.kernel.bearer import BearerTokens, InvalidTokenError
 from services.kernel.clock import Clock
 from services.kernel.credential import INSTALLATION_KEY, USER_KEY, Credential
-from services.kernel.errors import AccessDeniedError, InactiveAccountError
+from services.kernel.errors import AccessDeniedError, InactiveAccountError, InvalidBearerError
 from services.kernel.params import Params
 from services.kernel.websession import WebSession
 
@@ -49,6 +53,12 @@ class Account(msgspec.Struct, frozen=True):
     remember_created_at: datetime | None
     selected_locale: str | None
     detected_locale: str | None
+    secret_token: str
+
+    @property
+    def password_salt(self) -> str:
+        """What sessions remember of the password."""
+        return devise.authenticatable_salt(self.encrypted_password)
 
 
 queries = sql.load(__file__)
@@ -104,25 +114,40 @@ def tokens_of(params: Params, session: WebSession) -> Tokens:
 class Actors:
     """Finds the actor of a request."""
 
-    def __init__(self, clock: Clock, installation_key: str | None) -> None:
+    def __init__(self, clock: Clock, installation_key: str | None, bearers: BearerTokens | None) -> None:
         """Sessions hold for as long as the clock says. Without an `installation_key` none is right."""
         self._clock = clock
         self._installation_key = installation_key
+        self._bearers = bearers
 
     async def find(self, takes: Credential, db: sql.Executor, session: WebSession, params: Params) -> Actor:
-        """Who asks, by what the route takes.
+        """Who asks, by what the route takes, without a bearer token.
 
         Raises `InactiveAccountError` for somebody who is signed in and may not be, `AccessDeniedError` without
         the key that is needed.
         """
         match takes:
-            case Credential.SESSION:
+            case Credential.SESSION | Credential.BROWSER:
                 return await self._of_session(db, session, params)
             case Credential.B2:
                 return await self._of_user_key(db, params)
             case Credential.B3:
                 self._check_installation_key(params)
                 return Actor()
+
+    async def of_bearer(self, db: sql.Executor, token: str) -> Actor:
+        """Whom a bearer token stands for. Raises `InvalidBearerError`."""
+        if self._bearers is None:
+            raise InvalidBearerError
+        now = self._clock()
+        try:
+            user_id, fingerprint = self._bearers.read(token, now)
+        except InvalidTokenError:
+            raise InvalidBearerError from None
+        account = await _account(db, id=user_id)
+        if account is None or not is_active(account, now) or not self._bearers.fits(fingerprint, account):
+            raise InvalidBearerError
+        return Actor(account)
 
     async def _of_user_key(self, db: sql.Executor, params: Params) -> Actor:
         # Accounts without a key must not be found by a request without one, as they are in Loomio.
@@ -151,7 +176,7 @@ class Actors:
         if (key := sessions.user_of(dict(session.values))) is None:
             return None
         account = await _account(db, id=key.id)
-        if account is None or devise.authenticatable_salt(account.encrypted_password) != key.password_salt:
+        if account is None or account.password_salt != key.password_salt:
             return None
         return account
 

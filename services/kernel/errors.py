@@ -200,6 +200,23 @@ class InvalidRecordError(ServiceError):
         return {"errors": self.errors}
 
 
+class InvalidBearerError(ServiceError):
+    """A bearer token that is not ours, is over, or whose account changed or may not sign in."""
+
+    code = "invalid_token"
+    status = HTTPStatus.UNAUTHORIZED
+    from_controller = True
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """As RFC 6750 has it."""
+        return {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+
+    def body(self) -> dict[str, Any]:
+        """No more than that: why is nobody's business."""
+        return {"error": "This token is not valid, or not any more."}
+
+
 class InactiveAccountError(ServiceError):
     """Somebody is signed in whose account is deactivated or locked."""
 

@@ -21,6 +21,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -31,6 +32,7 @@ from railscompat import session as sessions
 from services.kernel import locales
 from services.kernel.actor import Actor, Actors
 from services.kernel.address import client_address
+from services.kernel.bearer import BearerTokens, token_in
 from services.kernel.body import plain_texts, read_body
 from services.kernel.cache import Cache
 from services.kernel.clock import Clock
@@ -117,11 +119,18 @@ class Context:
     files: StoredFiles
     catalogue: Catalogue
     redeemers: Sequence[Redeemer]
+    bearers: BearerTokens | None
+    """Gives tokens for API clients; None where there are none."""
 
     @property
     def address(self) -> str:
         """Where the request comes from."""
         return address_of(self.request)
+
+    @property
+    def now(self) -> datetime:
+        """The moment, as columns have it: UTC, without saying so."""
+        return self.clock().replace(tzinfo=None)
 
     def scope(self) -> Scope:
         """What rows are told by, unless an endpoint says otherwise."""
@@ -156,6 +165,18 @@ class Context:
 Handler = Callable[[Context], Awaitable[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request, the route that it found, and what tells who asks."""
+
+    request: web.Request
+    route: Route[Handler]
+    segments: dict[str, str]
+    session: WebSession
+    token: str | None
+    """A bearer token, where there are such and the route takes them."""
+
+
 class Stack:
     """Answers requests by a table of routes."""
 
@@ -188,7 +209,10 @@ class Stack:
         self._metrics = metrics
         self._log = log
         self._cookies = CookieKeys(settings.secret_key_base)
-        self._actors = Actors(clock, settings.b3_api_key)
+        self._bearers = (
+            None if settings.bearer is None else BearerTokens(settings.bearer, settings.site.origin)
+        )
+        self._actors = Actors(clock, settings.b3_api_key, self._bearers)
         self._files = StoredFiles(settings.secret_key_base)
         self._limits = RateLimits(settings.rates, settings.times)
 
@@ -198,21 +222,16 @@ class Stack:
         request_id = request_id_of(request.headers.get("X-Request-Id"), self._random)
         found = self._routes.find(request.method, request.rel_url.raw_path)
         name = found[0].name if found else _UNROUTED
-        session = WebSession(
-            self._cookies,
-            request.cookies,
-            self._clock(),
-            random=self._random,
-            secure=self._settings.site.is_secure,
-        )
-        reads_only = found is not None and can_only_read(request, found[0], session)
+        asked = self._asked(request, *found) if found else None
+        session = asked.session if asked else self._session(request.cookies)
+        reads_only = asked is not None and can_only_read(request, asked.route, session)
         async with self._database.session(reads_only=reads_only) as db:
             code: str | None = None
             try:
                 await self._count(request)
-                if found is None:
+                if asked is None:
                     raise NoRouteError
-                response = success(request, await self._in_time(request, *found, session, db))
+                response = success(request, await self._in_time(asked, db))
                 send_cookies(response, session)
             except ServiceError as error:
                 code = error.code
@@ -239,37 +258,34 @@ class Stack:
         if not await self._limits.check(request.method, path, address, self._clock(), self._cache.count):
             self._metrics.failed("uncounted")
 
-    async def _in_time(
-        self,
-        request: web.Request,
-        route: Route[Handler],
-        segments: dict[str, str],
-        session: WebSession,
-        db: Session,
-    ) -> Reply:
+    def _asked(self, request: web.Request, route: Route[Handler], segments: dict[str, str]) -> _Asked:
+        """What a request brings. With a bearer token it brings no cookies: only one of both can be right."""
+        takes_tokens = self._bearers is not None and route.takes is Credential.SESSION
+        token = token_in(request.headers.get("Authorization")) if takes_tokens else None
+        session = self._session({} if token is not None else request.cookies)
+        return _Asked(request, route, segments, session, token)
+
+    def _session(self, cookies: Mapping[str, str]) -> WebSession:
+        is_secure = self._settings.site.is_secure
+        return WebSession(self._cookies, cookies, self._clock(), random=self._random, secure=is_secure)
+
+    async def _in_time(self, asked: _Asked, db: Session) -> Reply:
         """The handler's reply. Raises `DeadlineError` where it takes longer than a request may."""
         try:
             async with asyncio.timeout(self._settings.deadline) as limit:
-                return await self._answer(request, route, segments, session, db)
+                return await self._answer(asked, db)
         except TimeoutError as error:
             if limit.expired():
                 raise DeadlineError from error
             raise
 
-    async def _answer(
-        self,
-        request: web.Request,
-        route: Route[Handler],
-        segments: dict[str, str],
-        session: WebSession,
-        db: Session,
-    ) -> Reply:
+    async def _answer(self, asked: _Asked, db: Session) -> Reply:
+        request, route = asked.request, asked.route
         body = await read_body(request)
-        if request.method not in READING and route.takes is Credential.SESSION:
-            check_forgery(request, session, body)
-        params = Params(request.rel_url.raw_query_string, {**plain_texts(body), **segments})
-        context = await self._context(request, route.takes, body, params, session, db)
-        if route.takes is Credential.SESSION:
+        if request.method not in READING and route.takes.is_persons and asked.token is None:
+            check_forgery(request, asked.session, body)
+        context = await self._context(asked, body, db)
+        if route.takes.is_persons:
             await self._complete(context)
         answer = await route.handler(context)
         return answer if isinstance(answer, Reply) else Reply(answer)
@@ -281,18 +297,15 @@ class Stack:
         elif context.actor.id is not None:
             await redeem_pending(context, self._redeemers, context.actor.id)
 
-    async def _context(
-        self,
-        request: web.Request,
-        takes: Credential,
-        body: Mapping[str, Any],
-        params: Params,
-        session: WebSession,
-        db: Session,
-    ) -> Context:
-        actor = await self._actors.find(takes, db, session, params)
+    async def _context(self, asked: _Asked, body: Mapping[str, Any], db: Session) -> Context:
+        request, takes = asked.request, asked.route.takes
+        params = Params(request.rel_url.raw_query_string, {**plain_texts(body), **asked.segments})
+        if asked.token is not None:
+            actor = await self._actors.of_bearer(db, asked.token)
+        else:
+            actor = await self._actors.find(takes, db, asked.session, params)
         locale = locales.DEFAULT  # Loomio speaks English to programs
-        if takes is Credential.SESSION:
+        if takes.is_persons:
             account = actor.account
             if account and account.email is not None and self._settings.spam.search(account.email):
                 raise BadRequestError
@@ -305,7 +318,7 @@ class Stack:
         return Context(
             request,
             body,
-            session,
+            asked.session,
             self._cache,
             self._postman,
             params,
@@ -318,6 +331,7 @@ class Stack:
             self._files,
             self._catalogue,
             self._redeemers,
+            self._bearers,
         )
 
     def _note(
@@ -363,7 +377,7 @@ def can_only_read(request: web.Request, route: Route[Handler], session: WebSessi
         return True
     if request.method not in READING or route.writes:
         return False
-    if route.takes is not Credential.SESSION:
+    if not route.takes.is_persons:
         return True
     redeems = "_token=" in request.rel_url.raw_query_string or any(
         isinstance(key, str) and key.startswith("pending_") for key in session.values

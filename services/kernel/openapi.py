@@ -44,7 +44,8 @@ BODIES: dict[str, Any] = {
 """Documents of errors."""
 
 SECURITY: dict[Credential, list[dict[str, list[str]]]] = {
-    Credential.SESSION: [{"session": []}, {"remember": []}, {}],
+    Credential.SESSION: [{"session": []}, {"remember": []}, {"bearer": []}, {}],
+    Credential.BROWSER: [{"session": []}, {"remember": []}, {}],
     Credential.B2: [{"b2": []}],
     Credential.B3: [{"b3": []}],
 }
@@ -79,6 +80,7 @@ def document(routes: Iterable[Route[Any]]) -> dict[str, Any]:
             "securitySchemes": {
                 "session": {"type": "apiKey", "in": "cookie", "name": "_loomio"},
                 "remember": {"type": "apiKey", "in": "cookie", "name": "remember_user_token"},
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "b2": {"type": "apiKey", "in": "query", "name": USER_KEY, "description": _IN_BODY},
                 "b3": {"type": "apiKey", "in": "query", "name": INSTALLATION_KEY, "description": _IN_BODY},
             },
@@ -102,7 +104,7 @@ def _operation(route: Route[Any]) -> dict[str, Any]:
         },
     }
     if route.method != "GET":
-        if route.takes is Credential.SESSION:
+        if route.takes.is_persons:
             parameters.append(_FORGERY_TOKEN)
         operation["requestBody"] = {
             "content": {

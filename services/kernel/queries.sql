@@ -1,14 +1,14 @@
 -- name: account
 -- What decides whether a cookie still speaks for this person, and what answers depend on.
 SELECT id, email::text AS email, encrypted_password, deactivated_at, locked_at, remember_token, remember_created_at,
-       selected_locale, detected_locale
+       selected_locale, detected_locale, secret_token
   FROM users
  WHERE id = :id::bigint
 
 -- name: account_of_key
 -- The account that has this API key, unless it is closed.
 SELECT id, email::text AS email, encrypted_password, deactivated_at, locked_at, remember_token, remember_created_at,
-       selected_locale, detected_locale
+       selected_locale, detected_locale, secret_token
   FROM users
  WHERE api_key = :key::varchar AND deactivated_at IS NULL
  ORDER BY id

@@ -21,6 +21,14 @@ DEFAULT_SPAM = r"(diide\.com|gusronk\.com)"
 LONGEST_WEAK_KEY = 16
 """Letters of a `B3_API_KEY` that Loomio takes for none."""
 
+SHORTEST_BEARER_SECRET = 32
+"""Bytes: as many as the digest that it keys has."""
+
+LONGEST_BEARER = 3600
+"""Seconds that a token may hold at most: nothing but time ends a stolen one for sure."""
+
+_OTHER_SECRETS = ("SECRET_KEY_BASE", "SECRET_COOKIE_TOKEN", "DEVISE_SECRET", "B3_API_KEY")
+
 DEFAULT_REDIS = "redis://localhost:6379"
 
 
@@ -85,6 +93,17 @@ class SmtpSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BearerSettings:
+    """Tokens for API clients (`services.kernel.bearer`)."""
+
+    secret: str = field(repr=False)
+    audience: str
+    """Whom tokens are for; others' are not taken."""
+    lifetime: int
+    """Seconds that a token holds."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything a process of services is told from outside."""
 
@@ -98,6 +117,8 @@ class Settings:
     """Where Sidekiq's jobs lie."""
     b3_api_key: str | None = field(repr=False)
     """What opens `/api/b3`, which closes accounts; None where nothing does: it is not set, or too short."""
+    bearer: BearerSettings | None
+    """None where there are no tokens for API clients."""
     site: SiteSettings
     smtp: SmtpSettings | None = field(repr=False)
     most_login_attempts: int
@@ -128,7 +149,7 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read and check. Raises `SettingsError` with every problem."""
         read = _Reader(environment)
-        secret = read.secret()
+        secret, site = read.secret(), read.site()
         settings = cls(
             database=read.database(),
             secret_key_base=secret,
@@ -138,7 +159,8 @@ class Settings:
             or environment.get("REDIS_URL")
             or DEFAULT_REDIS,
             b3_api_key=read.long_key("B3_API_KEY"),
-            site=read.site(),
+            bearer=read.bearer(site.origin),
+            site=site,
             smtp=read.smtp(),
             most_login_attempts=read.integer("MAX_LOGIN_ATTEMPTS", 20, least=1),
             link_minutes=read.integer("LOGIN_TOKEN_EXPIRATION_MINUTES", 1440, least=1),
@@ -197,6 +219,22 @@ class _Reader:
         key = self.environment.get(name, "")
         return key if len(key) > LONGEST_WEAK_KEY else None
 
+    def bearer(self, origin: str) -> BearerSettings | None:
+        name, asked = "BANYAN_JWT_SECRET", ("BANYAN_JWT_AUDIENCE", "BANYAN_JWT_LIFETIME")
+        lifetime = self.integer("BANYAN_JWT_LIFETIME", 900, least=60, most=LONGEST_BEARER)
+        secret = self.environment.get(name)
+        if not secret:
+            set_alone = [one for one in asked if self.environment.get(one)]
+            self.problems += [f"{one} is set without {name}: there are no tokens" for one in set_alone]
+            return None
+        if len(secret.encode()) < SHORTEST_BEARER_SECRET:
+            self.problems.append(
+                f"{name} is shorter than {SHORTEST_BEARER_SECRET} bytes; `openssl rand -hex 32` makes one"
+            )
+        if secret in (self.environment.get(one) for one in _OTHER_SECRETS):
+            self.problems.append(f"{name} is another secret's value; it must be its own")
+        return BearerSettings(secret, self.environment.get(asked[0]) or origin, lifetime)
+
     def site(self) -> SiteSettings:
         host = self.environment.get("CANONICAL_HOST", "localhost")
         domain = self.environment.get("SMTP_DOMAIN", "")
@@ -240,7 +278,7 @@ class _Reader:
             listen_url=_plain_url(self.environment.get("BANYAN_LISTEN_DATABASE_URL", "")) or None,
         )
 
-    def integer(self, name: str, default: int, *, least: int) -> int:
+    def integer(self, name: str, default: int, *, least: int, most: int | None = None) -> int:
         text = self.environment.get(name) or str(default)
         try:
             value = int(text)
@@ -248,6 +286,8 @@ class _Reader:
             value = least - 1
         if value < least:
             self.problems.append(f"{name}={text!r} is no whole number of at least {least}")
+        if most is not None and value > most:
+            self.problems.append(f"{name}={text!r} is more than {most}")
         return value
 
     def pattern(self, name: str, default: str) -> re.Pattern[str]:

@@ -3,7 +3,7 @@
 
 Tables: `users` (password, lock, tracked and remembered columns), `login_tokens`, `omniauth_identities`,
 `versions`. Routes: `sessions#create`, `sessions#destroy`, `registrations#create`, `login_tokens#create`,
-`identities#command`, and the landing pages of mailed links.
+`identities#command`, the landing pages of mailed links, and `banyan/tokens#create` (`bearers`).
 
 Flow of signing in
     1. Who: by password (`authenticate`), by a mailed link that waits in the session, or by a mailed code.

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from services.kernel.body import text_of
+from services.kernel.credential import Credential
 from services.kernel.errors import (
     InvalidRecordError,
     NotFoundError,
@@ -249,9 +250,11 @@ REDEEMERS = (
 )
 
 ROUTES: tuple[Route[Handler], ...] = (
-    Route("POST", "/api/v1/login_tokens", "login_tokens#create", mail_login_token),
-    Route("POST", "/api/v1/sessions", "sessions#create", create),
-    Route("DELETE", "/api/v1/sessions", "sessions#destroy", destroy),
-    Route("POST", "/api/v1/registrations", "registrations#create", register),
-    Route("GET", "/login_tokens/:token", "web/login_tokens#show", follow_login_token),
+    Route("POST", "/api/v1/login_tokens", "login_tokens#create", mail_login_token, takes=Credential.BROWSER),
+    Route("POST", "/api/v1/sessions", "sessions#create", create, takes=Credential.BROWSER),
+    Route("DELETE", "/api/v1/sessions", "sessions#destroy", destroy, takes=Credential.BROWSER),
+    Route("POST", "/api/v1/registrations", "registrations#create", register, takes=Credential.BROWSER),
+    Route(
+        "GET", "/login_tokens/:token", "web/login_tokens#show", follow_login_token, takes=Credential.BROWSER
+    ),
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import urllib.parse
 from http import HTTPStatus
 
+from services.kernel.credential import Credential
 from services.kernel.errors import AccessDeniedError, NotFoundError
 from services.kernel.http import Context, Handler, Reply, redirect
 from services.kernel.params import known_ids, ruby_to_i
@@ -91,8 +92,8 @@ async def come_back(context: Context) -> Reply:
 def _routes(provider: str) -> tuple[Route[Handler], ...]:
     name = f"web/identities/{provider}"
     return (
-        Route("GET", f"/{provider}/oauth", name, start(provider)),
-        Route("GET", f"/{provider}/authorize", name, come_back),
+        Route("GET", f"/{provider}/oauth", name, start(provider), takes=Credential.BROWSER),
+        Route("GET", f"/{provider}/authorize", name, come_back, takes=Credential.BROWSER),
     )
 
 

@@ -19,7 +19,8 @@ SECRETS = {
     "DEVISE_SECRET": "hush-6",
     "SMTP_SERVER": "mail.example",
     "SMTP_PASSWORD": "hush-7",
-    "B3_API_KEY": "hush-8",
+    "B3_API_KEY": "hush-8-and-long-enough",
+    "BANYAN_JWT_SECRET": "hush-9-and-long-enough-to-be-taken",
 }
 
 
@@ -32,6 +33,8 @@ def test_every_setting_is_there_and_no_secret() -> None:
     assert values["secret_key_base"] == HIDDEN
     assert values["connections"] == {"per_worker": 11, "workers": 3, "at_most": 33}
     assert values["smtp"]["server"] == "mail.example"
+    assert values["b3_api_key"] == HIDDEN
+    assert values["bearer"] == {"secret": HIDDEN, "audience": "http://localhost", "lifetime": 900}
 
 
 def test_what_is_not_set_is_null() -> None:

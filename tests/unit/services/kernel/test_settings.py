@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.kernel.settings import LOOMIO_VERSION, Settings, SettingsError
+from services.kernel.settings import LOOMIO_VERSION, BearerSettings, Settings, SettingsError
 
 LEAST = {"DATABASE_URL": "postgres://user:pass@host:5432/loomio", "SECRET_KEY_BASE": "secret"}
 
@@ -75,3 +75,47 @@ def test_redis_may_be_two() -> None:
         | {"REDIS_URL": "redis://one", "REDIS_QUEUE_URL": "redis://two", "REDIS_CACHE_URL": "redis://three"}
     )
     assert (two.redis_url, two.redis_queue_url) == ("redis://three", "redis://two")
+
+
+LONG = "x" * 32
+
+
+def test_tokens_are_off_without_a_secret_and_short_by_default() -> None:
+    assert Settings.from_environment(LEAST).bearer is None
+    settings = Settings.from_environment(
+        LEAST | {"BANYAN_JWT_SECRET": LONG, "CANONICAL_HOST": "orchard.example"}
+    )
+    assert settings.bearer is not None
+    assert (settings.bearer.audience, settings.bearer.lifetime) == ("http://orchard.example", 900)
+    assert LONG not in repr(settings)
+    more = {"BANYAN_JWT_SECRET": LONG, "BANYAN_JWT_AUDIENCE": "api", "BANYAN_JWT_LIFETIME": "60"}
+    assert Settings.from_environment(LEAST | more).bearer == BearerSettings(LONG, "api", 60)
+
+
+@pytest.mark.parametrize(
+    ("more", "names"),
+    [
+        ({"BANYAN_JWT_SECRET": "x" * 31}, ["BANYAN_JWT_SECRET"]),
+        ({"BANYAN_JWT_SECRET": LONG, "SECRET_KEY_BASE": LONG}, ["BANYAN_JWT_SECRET"]),
+        ({"BANYAN_JWT_SECRET": LONG, "B3_API_KEY": LONG}, ["BANYAN_JWT_SECRET"]),
+        ({"BANYAN_JWT_SECRET": LONG, "BANYAN_JWT_LIFETIME": "3601"}, ["BANYAN_JWT_LIFETIME"]),
+        ({"BANYAN_JWT_SECRET": "short", "BANYAN_JWT_LIFETIME": "0"}, ["BANYAN_JWT_LIFETIME", "BANYAN_JWT_SECRET"]),
+        (
+            {"BANYAN_JWT_AUDIENCE": "api", "BANYAN_JWT_LIFETIME": "60"},
+            ["BANYAN_JWT_AUDIENCE", "BANYAN_JWT_LIFETIME"],
+        ),
+    ],
+)  # fmt: skip
+def test_what_would_make_weak_tokens_is_a_problem(more: dict[str, str], names: list[str]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment(LEAST | more)
+    assert [problem.split(" ")[0].split("=")[0] for problem in caught.value.problems] == names
+    assert LONG not in str(caught.value)
+
+
+def test_a_short_key_of_the_installation_opens_nothing() -> None:
+    keys = {
+        key: Settings.from_environment(LEAST | {"B3_API_KEY": key}).b3_api_key
+        for key in ("", "x" * 16, "x" * 17)
+    }
+    assert keys == {"": None, "x" * 16: None, "x" * 17: "x" * 17}
