@@ -15,7 +15,8 @@ Invariants
     * A password is checked in a thread, and for addresses that are nobody's as well: how long an answer takes
       tells nothing. Twenty wrong ones lock an account for six hours (`policy`), mailed with a way out.
     * Only verified accounts have passwords that count.
-    * Links and codes work once, and for a day.
+    * Links and codes work once, and for a day: one statement uses them up, so of several who try at the same
+      time one gets in. Accounts that may not sign in leave them as they are.
     * Mails leave after the transaction held; nobody's address is told who else has an account, beyond what
       Loomio itself tells.
 """

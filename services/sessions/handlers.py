@@ -74,10 +74,10 @@ async def signed_in_payload(context: Context, user_id: int, *, in_own_zone: bool
 
 
 async def _by_token(context: Context, said: dict[str, Any]) -> Login | None:
-    """Who followed a link, or has a code."""
+    """Who followed a link, or has a code; it is used up then."""
     link = await pending.find_login_token(context)
     if link is not None and pending.is_usable(link, context.clock(), context.settings):
-        return await store.login_of_id(context.db, id=link.user_id)
+        return await _let_in(context, link)
     if "code" not in said:
         return None
     code, email = text_of(said, "code"), text_of(said, "email")
@@ -90,10 +90,19 @@ async def _by_token(context: Context, said: dict[str, Any]) -> Login | None:
         mailed.used, mailed.created_at, context.clock(), context.settings
     ):
         return None
-    # Only one of those who use a code at the same time finds it unused.
-    if not await store.use_token(context.db, token=mailed.token, now=actions.column_time(context)):
-        return None
-    return await store.login_of_id(context.db, id=mailed.user_id)
+    return await _let_in(context, mailed)
+
+
+async def _let_in(context: Context, token: pending.LoginToken) -> Login | None:
+    """Whom a link or a code lets in, the first time; of several at the same time it lets in one.
+
+    An account that may not sign in leaves it as it is, and is turned away later.
+    """
+    now = actions.column_time(context)
+    login = await store.login_of_id(context.db, id=token.user_id)
+    if login is None or not policy.may_sign_in(login, now):
+        return login
+    return login if await store.use_token(context.db, token=token.token, now=now) else None
 
 
 async def welcome(context: Context) -> None:
@@ -195,7 +204,8 @@ async def _check_may_register(context: Context) -> None:
 async def _proven_email(context: Context) -> str | None:
     """The address that whoever holds the waiting tokens has proven to be theirs."""
     membership = await pending.find_invitation(context, "membership")
-    token = None if membership else await pending.find_login_token(context)
+    link = None if membership else await pending.find_login_token(context)
+    token = link if link and pending.is_usable(link, context.clock(), context.settings) else None
     others = [await pending.find_invitation(context, kind) for kind in ("discussion_reader", "stance")]
     for one in (membership, token, *others):
         if one is not None and one.user_id is not None:

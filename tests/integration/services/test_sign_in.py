@@ -24,7 +24,7 @@ from contracts.compare import Answer
 from contracts.corpus import Corpus, Exchange
 from contracts.verify import MailServer
 from railscompat import strict64
-from tests.factories import Factory
+from tests.factories import NOW, Factory
 from tests.servicetest import Service, running_service
 
 PASSWORD = "quinces & medlars, all of them"  # noqa: S105 (made for this test)
@@ -262,6 +262,67 @@ async def test_a_code_works_once_even_for_many_at_once(
     body = {"user": {"email": email, "code": code}}
     answers = await asyncio.gather(*(send(service, "POST", "/api/v1/sessions", body) for _ in range(4)))
     assert sorted(answer.status for answer in answers) == [200, 401, 401, 401]
+
+
+async def followed_link(service: Service, make: Factory, user: int, **columns: Any) -> dict[str, str]:
+    """The cookies of a browser that followed a mailed link of this person's, which is made where there is none."""
+    token = await make.connection.fetchval("SELECT token FROM login_tokens WHERE user_id = $1", user)
+    if token is None:
+        token = f"link{user}"
+        defaults = {
+            "code": 1,
+            "created_at": service.corpus.recorded_at.replace(tzinfo=None),
+            "updated_at": NOW,
+        }
+        await make.insert("login_tokens", user_id=user, token=token, **defaults | columns)
+    followed = await send(service, "GET", f"/login_tokens/{token}", None, {}, {})
+    assert followed.status == 302
+    return cookies_of(followed)
+
+
+async def test_a_link_lets_in_one_of_many_browsers_that_followed_it(service: Service, make: Factory) -> None:
+    user, email = await member(make)
+    jars = [await followed_link(service, make, user) for _ in range(6)]
+    body = {"user": {"email": email}}
+    answers = await asyncio.gather(
+        *(send(service, "POST", "/api/v1/sessions", body, jar | CSRF) for jar in jars)
+    )
+    assert sorted(answer.status for answer in answers) == [200, *[401] * 5]
+    signed_in = await make.connection.fetchval("SELECT sign_in_count FROM users WHERE id = $1", user)
+    assert signed_in == 1
+    for jar in jars:
+        assert (await send(service, "POST", "/api/v1/sessions", body, jar | CSRF)).status == 401
+
+
+async def test_a_closed_account_uses_up_neither_link_nor_code(
+    service: Service, make: Factory, corpus: Corpus
+) -> None:
+    now = corpus.recorded_at.replace(tzinfo=None)
+    for columns, open_again in (
+        ({"deactivated_at": now}, {"deactivated_at": None}),
+        ({"locked_at": now}, {"locked_at": None}),
+    ):
+        for by in ("link", "code"):
+            user, email = await member(make, **columns)
+            jar = await followed_link(service, make, user, code=300_000 + user)
+            said = {"email": email} | ({} if by == "link" else {"code": 300_000 + user})
+            cookies = CSRF | (jar if by == "link" else {})
+            refused = await send(service, "POST", "/api/v1/sessions", {"user": said}, cookies)
+            assert (refused.status, list(msgspec.json.decode(refused.body))) == (401, ["error"]), by
+            await make.update("users", user, **open_again)
+            answer = await send(service, "POST", "/api/v1/sessions", {"user": said}, cookies)
+            assert answer.status == 200, by
+
+
+async def test_a_link_proves_an_address_for_a_day(service: Service, make: Factory, corpus: Corpus) -> None:
+    made = corpus.recorded_at.replace(tzinfo=None)
+    for age, proves in ((timedelta(hours=23), True), (timedelta(hours=25), False)):
+        user, email = await member(make, email_verified=False, name=None)
+        jar = await followed_link(service, make, user, created_at=made - age)
+        body = {"user": {"email": email, "name": "Newly Here", "legal_accepted": True}}
+        answer = await send(service, "POST", "/api/v1/registrations", body, jar | CSRF)
+        assert answer.status == 200, answer.body
+        assert msgspec.json.decode(answer.body)["signed_in"] is proves
 
 
 async def test_links_and_codes_end_after_a_day(service: Service, make: Factory, corpus: Corpus) -> None:
