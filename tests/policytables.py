@@ -10,6 +10,7 @@ back in one.
 
 from __future__ import annotations
 
+import functools
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -77,12 +78,11 @@ def paths(kind: type[Any], before: str = "") -> Iterator[str]:
             yield from paths(inner, f"{before}{name}.")
 
 
-def _fields(kind: type[Any]) -> Iterator[tuple[str, type[Any], bool]]:
+@functools.cache
+def _fields(kind: Any) -> list[tuple[str, type[Any], bool]]:
     hints = typing.get_type_hints(kind)
-    for field in msgspec.structs.fields(kind):
-        inner, may_be_missing = without_none(hints[field.name])
-        if inner is bool or issubclass(inner, msgspec.Struct):
-            yield field.name, inner, may_be_missing
+    parts = [(name, *without_none(hint)) for name, hint in hints.items()]
+    return [part for part in parts if part[1] is bool or issubclass(part[1], msgspec.Struct)]
 
 
 def _built(kind: type[Any], truths: frozenset[str]) -> Any:
@@ -112,11 +112,12 @@ def unproven(policy: Policy[Any], about: Table) -> dict[str, set[bool]]:
 
     A row depends on a truth if the answer is another one where only that is otherwise. A table in which each
     truth has such a row at either value tells the policy from any that takes the truth for granted, or ignores it.
+    Of a record that may be missing one such row is enough.
     """
     missing: dict[str, set[bool]] = {}
     for name in read_by(policy, about):
         proven = {value for value in (False, True) if _proves(policy, about, name, value)}
-        if proven != {False, True}:
+        if proven != {False, True} and not (proven and name in _records(about.kind)):
             missing[name] = {False, True} - proven
     return missing
 
@@ -124,11 +125,27 @@ def unproven(policy: Policy[Any], about: Table) -> dict[str, set[bool]]:
 def _proves(policy: Policy[Any], about: Table, name: str, value: bool) -> bool:
     for row in about.rows:
         truths = about.truths(row)
-        if (name in truths) is value and policy.allows(
-            facts_of(about.kind, truths ^ {name})
-        ) is not row.answer:
-            return True
+        is_true = name in truths or any(one.startswith(f"{name}.") for one in truths)
+        if is_true is value:
+            answer = policy.allows(facts_of(about.kind, _otherwise(truths, name)))
+            if answer is not row.answer:
+                return True
     return False
+
+
+def _otherwise(truths: frozenset[str], name: str) -> frozenset[str]:
+    """The situation in which only this is otherwise; what is known of a record goes with it."""
+    without = frozenset(one for one in truths if one != name and not one.startswith(f"{name}."))
+    return without if without != truths else truths | {name}
+
+
+def _records(kind: type[Any], before: str = "") -> Iterator[str]:
+    """The names of records that may be missing."""
+    for name, inner, may_be_missing in _fields(kind):
+        if inner is not bool:
+            if may_be_missing:
+                yield before + name
+            yield from _records(inner, f"{before}{name}.")
 
 
 def read_by(policy: Policy[Any], about: Table) -> set[str]:
@@ -137,8 +154,8 @@ def read_by(policy: Policy[Any], about: Table) -> set[str]:
     names = set(paths(about.kind))
     for row in about.rows:
         truths = about.truths(row)
-        for flipped in [frozenset[str](), *(frozenset((name,)) for name in names)]:
-            policy.allows(_Watched(facts_of(about.kind, truths ^ flipped), seen, ""))
+        for situation in [truths, *(_otherwise(truths, name) for name in names)]:
+            policy.allows(_Watched(facts_of(about.kind, situation), seen, ""))
     return seen & names
 
 

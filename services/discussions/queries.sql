@@ -1,26 +1,46 @@
 -- name: discussion_facts
--- What decides who sees these threads. Groups of mine are those not archived in which my membership is not revoked.
-WITH mine AS (
-    SELECT m.group_id
-      FROM memberships m
-      JOIN groups g ON g.id = m.group_id
-     WHERE m.user_id = :actor_id::bigint AND m.revoked_at IS NULL AND g.archived_at IS NULL
-)
+-- What decides what somebody may do with these threads; without a group, what Loomio says of direct threads.
 SELECT d.id,
+       true AS is_saved,
        d.discarded_at IS NULL AS is_kept,
-       g.archived_at IS NOT NULL AS is_in_archived_group,
+       d.closed_at IS NOT NULL AS is_closed,
        d.private = false AS is_public,
-       d.group_id IN (SELECT group_id FROM mine) IS TRUE AS is_in_my_group,
-       (g.parent_members_can_see_discussions AND g.parent_id IN (SELECT group_id FROM mine)) IS TRUE
-           AS is_open_to_me_as_parent_member,
+       d.group_id IS NOT NULL AS has_group,
+       g.archived_at IS NOT NULL AS is_in_archived_group,
+       g.admins_can_edit_user_content IS TRUE AS admins_can_edit_user_content,
+       coalesce(g.members_can_add_guests, true) AS members_can_add_guests,
+       coalesce(g.members_can_announce, true) AS members_can_announce,
+       g.id IS NULL OR g.members_can_delete_comments IS TRUE AS members_can_delete_comments,
+       g.id IS NULL OR g.members_can_edit_comments IS TRUE AS members_can_edit_comments,
+       coalesce(g.members_can_edit_discussions, true) AS members_can_edit_discussions,
+       s.allow_guests IS NOT FALSE AS allows_guests,
+       :actor_id::bigint IS NOT NULL AS am_signed_in,
+       (d.author_id = :actor_id::bigint) IS TRUE AS am_author,
+       mine.id IS NOT NULL AS am_group_member,
+       mine.admin IS TRUE AS am_group_admin,
+       r.guest IS TRUE AS am_guest,
+       r.admin IS TRUE AS am_admin,
+       (g.parent_members_can_see_discussions AND EXISTS (
+           SELECT 1
+             FROM memberships m
+             JOIN groups p ON p.id = m.group_id
+            WHERE m.group_id = g.parent_id AND m.user_id = :actor_id::bigint
+              AND m.revoked_at IS NULL AND p.archived_at IS NULL
+       )) IS TRUE AS is_open_to_me_as_parent_member,
        EXISTS (
            SELECT 1
-             FROM discussion_readers r
-            WHERE r.discussion_id = d.id AND r.guest AND r.revoked_at IS NULL
-              AND (r.user_id = :actor_id::bigint OR r.token = :reader_token::varchar)
-       ) AS am_guest
+             FROM discussion_readers t
+            WHERE t.discussion_id = d.id AND t.token = :reader_token::varchar
+              AND t.guest AND t.revoked_at IS NULL
+       ) AS hold_its_token
   FROM discussions d
   LEFT JOIN groups g ON g.id = d.group_id
+  LEFT JOIN groups top ON top.id = g.parent_id
+  LEFT JOIN subscriptions s ON s.id = CASE WHEN top.id IS NULL THEN g.subscription_id ELSE top.subscription_id END
+  LEFT JOIN memberships mine
+         ON mine.group_id = g.id AND mine.user_id = :actor_id::bigint AND mine.revoked_at IS NULL
+  LEFT JOIN discussion_readers r
+         ON r.discussion_id = d.id AND r.user_id = :actor_id::bigint AND r.revoked_at IS NULL
  WHERE d.id = ANY(:ids::bigint[])
 
 -- name: discussion_id_of_key

@@ -17,7 +17,7 @@ _id_of_key = queries.values("discussion_id_of_key", int)
 
 
 async def load_facts(db: sql.Executor, actor: Actor, ids: Sequence[int]) -> dict[int, DiscussionFacts]:
-    """What decides whether `actor` sees these threads; those that are not there are missing."""
+    """What decides what `actor` may do with these threads; those that are not there are missing."""
     ids = known_ids(ids)
     if not ids:
         return {}

@@ -27,7 +27,7 @@ async def load_reactions(db: sql.Executor, on: Reactables) -> list[Reaction]:
 
 async def load_contexts(db: sql.Executor, on: Reactables) -> tuple[set[int | None], set[int | None]]:
     """The threads and the polls that these records are or belong to."""
-    of_comments = await comments.load_facts(db, on.comments)
+    places = await comments.load_places(db, on.comments)
     parts = [*await polls.load_stances(db, on.stances), *await polls.load_outcomes(db, on.outcomes)]
-    discussion_ids = {*on.discussions, *(comment.discussion_id for comment in of_comments.values())}
+    discussion_ids = {*on.discussions, *(place.discussion_id for place in places)}
     return discussion_ids, {*on.polls, *(part.poll_id for part in parts)}

@@ -50,16 +50,10 @@ async def find_discussion(context: Context, name: str) -> Item | None:
 
 async def find_comment(context: Context, name: str) -> Item | None:
     """A comment, by id."""
-    key = plain_id(name)
-    comment = None if key is None else (await comments.load_facts(context.db, [key])).get(key)
-    if comment is None:
+    if (key := plain_id(name)) is None:
         return None
-    thread_id = comment.discussion_id
-    threads = (
-        {} if thread_id is None else await discussions.load_facts(context.db, context.actor, [thread_id])
-    )
-    thread = threads.get(thread_id) if thread_id is not None else None
-    return Item("Comment", comment.id, comment_policy.can_show(comment, thread))
+    comment = (await comments.load_facts(context.db, context.actor, [key])).get(key)
+    return None if comment is None else Item("Comment", comment.id, comment_policy.can_show(comment))
 
 
 async def find_poll(context: Context, name: str) -> Item | None:

@@ -254,7 +254,7 @@ async def test_the_number_of_queries_does_not_depend_on_the_number_of_rows(
     assert len(answer["reactions"]) == len(answer["users"]) == 40
     assert seen == [
         "account",
-        "comment_facts",
+        "comment_places",
         "polls_of_stances",
         "discussion_facts",
         "poll_facts",

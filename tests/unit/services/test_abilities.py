@@ -5,10 +5,17 @@ from __future__ import annotations
 
 import pytest
 
-from services.groups.policy import POLICIES
-from services.kernel.abilities import Ability
+from services.comments.policy import POLICIES as COMMENTS
+from services.discussions.policy import POLICIES as DISCUSSIONS
+from services.groups.policy import POLICIES as GROUPS
+from services.kernel.abilities import Ability, Policies
 from tests.policytables import unproven
-from tests.unit.services.groups.test_policy import TABLES
+from tests.unit.services.comments import test_policy as comments
+from tests.unit.services.discussions import test_policy as discussions
+from tests.unit.services.groups import test_policy as groups
+
+POLICIES = Policies(COMMENTS, DISCUSSIONS, GROUPS)
+TABLES = {**comments.TABLES, **discussions.TABLES, **groups.TABLES}
 
 
 def test_they_stand_in_alphabetical_order() -> None:

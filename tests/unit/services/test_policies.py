@@ -9,13 +9,11 @@ from typing import TypeVar
 
 import msgspec
 
-from services.comments import policy as comments
-from services.comments.model import CommentFacts
-from services.discussions import policy as discussions
 from services.discussions.model import DiscussionFacts
 from services.polls import policy as polls
 from services.polls.model import PollFacts
 from services.reactions import policy as reactions
+from tests.policytables import facts_of
 
 Facts = TypeVar("Facts", DiscussionFacts, PollFacts)
 
@@ -26,19 +24,10 @@ def every(kind: type[Facts]) -> Iterator[Facts]:
         yield kind(1, *truth)
 
 
-OPEN_THREAD = DiscussionFacts(1, True, False, True, False, False, False)
-HIDDEN_THREAD = msgspec.structs.replace(OPEN_THREAD, is_public=False)
+OPEN_THREAD = facts_of(DiscussionFacts, frozenset(("is_kept", "is_public")))
+HIDDEN_THREAD = facts_of(DiscussionFacts, frozenset(("is_kept",)))
 OPEN_POLL = PollFacts(1, True, True, False, False, False, False)
 HIDDEN_POLL = msgspec.structs.replace(OPEN_POLL, am_author=False)
-
-
-def test_threads() -> None:
-    for facts in every(DiscussionFacts):
-        opens = (facts.is_public, facts.is_in_my_group, facts.am_guest, facts.is_open_to_me_as_parent_member)
-        assert discussions.can_show(facts) is (
-            facts.is_kept and not facts.is_in_archived_group and any(opens)
-        )
-    assert not discussions.can_show(None)
 
 
 def test_polls() -> None:
@@ -46,13 +35,6 @@ def test_polls() -> None:
         opens = (facts.am_author, facts.is_public, facts.am_member, facts.am_guest_of_thread, facts.am_guest)
         assert polls.can_show(facts) is (facts.is_kept and any(opens))
     assert not polls.can_show(None)
-
-
-def test_comments_need_their_thread_and_must_be_kept() -> None:
-    assert comments.can_show(CommentFacts(1, 1, True), OPEN_THREAD)
-    assert not comments.can_show(CommentFacts(1, 1, False), OPEN_THREAD)
-    assert not comments.can_show(CommentFacts(1, 1, True), HIDDEN_THREAD)
-    assert not comments.can_show(CommentFacts(1, None, True), None)
 
 
 def test_reactions_need_every_thread_and_every_poll() -> None:
