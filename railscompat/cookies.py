@@ -38,6 +38,23 @@ NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 
 
+def value_in(header: bytes, wanted: bytes) -> bytes | None:
+    """The value of the first cookie `wanted` (its name and `=`) in a raw Cookie header, as Rack finds it; None without.
+
+    Source: Rack::Utils.parse_cookies_header (pairs are separated by `;` and spaces, the first of a name counts).
+    """
+    at = header.find(wanted)
+    while at > 0 and header[at - 2 : at] != b"; ":
+        before = header[:at].rstrip(b" ")
+        if not before or before.endswith(b";"):
+            break
+        at = header.find(wanted, at + 1)
+    if at < 0:
+        return None
+    end = header.find(b";", at)
+    return header[at + len(wanted) : end] if end >= 0 else header[at + len(wanted) :]
+
+
 def unseal(value: bytes | str) -> tuple[bytes, bytes]:
     """An encrypted cookie's (nonce, ciphertext with its tag). Raises CookieError."""
     parts = _unescape(value).split(b"--")

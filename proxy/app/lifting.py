@@ -18,7 +18,7 @@ from proxy.experiment.outcome import Why
 from proxy.experiment.queue import Outlet
 from proxy.experiment.safety import Sampler, is_write, other_side
 from proxy.experiment.seen import says_something_of_a_side
-from proxy.routing.split import Reason
+from proxy.routing.lane import Reason
 from proxy.telemetry.metrics import series
 
 if TYPE_CHECKING:
@@ -105,16 +105,16 @@ class Lifting:
         """Choose."""
         if not self._active:
             return None
-        route, head = exchange.route, exchange.head
+        route, head = exchange.lane.route, exchange.head
         if is_write(route, head.method):
             return self._write_began(exchange)
         group = route.group
         if group is None or not group.shadow or head.length != 0 or head.upgrade:
             return None
         table = exchange.generation.table
-        if exchange.decision.reason in _NEVER_SHADOWED:
+        if exchange.verdict.reason in _NEVER_SHADOWED:
             return None
-        other = other_side(table, route, head.method, exchange.backend)
+        other = other_side(table, route, head.method, exchange.verdict.backend)
         if other is None or not self._sampler.takes(route.name, group.shadow):
             return None
         backend = table.backends[other]
@@ -132,9 +132,9 @@ class Lifting:
         capture.release()
         head = capture.head
         status = 0 if head is None else head.status
-        route = exchange.route
+        route = exchange.lane.route
         table = exchange.generation.table
-        other = other_side(table, route, exchange.head.method, exchange.backend)
+        other = other_side(table, route, exchange.head.method, exchange.verdict.backend)
         if other is None or status == 101 or not says_something_of_a_side(exchange.failure):
             return
         if not self._active or not self._still_shadowed(exchange):
@@ -147,7 +147,7 @@ class Lifting:
         lifted = Lifted(
             table.generation,
             route.index,
-            exchange.backend,
+            exchange.verdict.backend,
             other,
             exchange.request_id,
             time.time() - (now - exchange.started_at),
@@ -167,7 +167,7 @@ class Lifting:
 
     def _still_shadowed(self, exchange: Exchange) -> bool:
         """Whether the configuration that runs now compares the group; it may have been taken out meanwhile."""
-        group = exchange.route.group
+        group = exchange.lane.route.group
         if exchange.generation.table is self._table or group is None:
             return True
         name = group.name
@@ -182,7 +182,7 @@ class Lifting:
             WriteBegan(
                 self._writes,
                 exchange.generation.table.generation,
-                exchange.route.index,
+                exchange.lane.route.index,
                 time.monotonic(),
                 head.target,
                 head.fields.get(b"cookie", b""),
@@ -205,7 +205,7 @@ class Lifting:
     def _drop(self, exchange: Exchange, why: Why) -> None:
         """Count what is not handed over, and say so once a second, by route."""
         self._counters[series("banyan_edge_shadow_dropped_total", reason=why)] += 1
-        self._dropped[exchange.generation.table.generation, exchange.route.index, why] += 1
+        self._dropped[exchange.generation.table.generation, exchange.lane.route.index, why] += 1
         if self._report is None:
             self._report = self._loop.call_later(_REPORT_EVERY, self._report_drops)
 

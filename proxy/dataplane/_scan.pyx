@@ -8,7 +8,7 @@ the rules stand in one place.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memchr, memcmp, memcpy
 
 from proxy.dataplane.heads cimport RequestHead, ResponseHead
 
@@ -27,15 +27,29 @@ cdef extern from *:
         }
         return NULL;
     }
+    /* Whether all may stand in a head: no control characters but tabs and line ends, and no CR without its LF.
+       Reads one byte beyond. Written so that compilers look at sixteen bytes at a time. */
+    static int is_plain(const unsigned char *start, size_t size) {
+        unsigned char bad = 0;
+        for (size_t at = 0; at < size; at++) {
+            unsigned char c = start[at];
+            bad |= ((c < 32) & (c != 9) & (c != 10) & (c != 13)) | (c == 127) | ((c == 13) & (start[at + 1] != 10));
+        }
+        return !bad;
+    }
     """
     const unsigned char *blank_line(const unsigned char *start, size_t size) nogil
+    bint is_plain(const unsigned char *start, size_t size) nogil
 
 # What a byte may be part of.
-cdef unsigned char IN_TOKEN = 1
-cdef unsigned char IN_TARGET = 2
-cdef unsigned char IN_VALUE = 4
-cdef unsigned char IN_HOST = 8
+cdef enum:
+    IN_TOKEN = 1
+    IN_TARGET = 2
+    IN_VALUE = 4
+    IN_HOST = 8
+
 cdef unsigned char[256] KIND
+cdef unsigned char[256] TOKEN  # the lower-case letter; 0 for what is in no token
 cdef unsigned char[256] LOWER
 
 
@@ -56,6 +70,8 @@ cdef void _fill_tables():
         KIND[c] |= IN_TOKEN
     for c in b"-.:":
         KIND[c] |= IN_HOST
+    for c in range(256):
+        TOKEN[c] = LOWER[c] if KIND[c] & IN_TOKEN else 0
 
 
 _fill_tables()
@@ -63,18 +79,18 @@ _fill_tables()
 cdef bytes B_HOST = b"host"
 cdef bytes B_LENGTH = b"content-length"
 cdef bytes B_COOKIE = b"cookie"
-cdef bytes B_REQUEST_ID = b"x-request-id"
 
 # What a header's name means (see `headers`); a name that is none of these is plain.
-cdef int PLAIN = 0
-cdef int HOST = 1
-cdef int LENGTH = 2
-cdef int COOKIE = 3
-cdef int CONNECTION = 4
-cdef int KEEP_ALIVE = 5
-cdef int FORWARDING = 6
-cdef int ENCODING = 7
-cdef int RARE = 8
+cdef enum:
+    PLAIN
+    HOST
+    LENGTH
+    COOKIE
+    CONNECTION
+    KEEP_ALIVE
+    FORWARDING
+    ENCODING
+    RARE
 
 
 cdef int _meaning(const unsigned char *name, Py_ssize_t size) nogil:
@@ -125,6 +141,51 @@ cdef int _meaning(const unsigned char *name, Py_ssize_t size) nogil:
         if size == 9 and memcmp(name, b"forwarded", 9) == 0:
             return FORWARDING
     return PLAIN
+
+
+cdef struct Line:
+    const unsigned char *start  # of the line
+    const unsigned char *value
+    Py_ssize_t size  # of the line with its CRLF
+    Py_ssize_t name_size, value_size
+    unsigned char[64] name  # lower-case
+
+
+cdef bint _line(const unsigned char *start, const unsigned char *end, Line *line) nogil:
+    """The header line at `start` of a head that is plain; false where it is not plainly right. `end` is beyond the last
+    line's CRLF."""
+    cdef const unsigned char *at = start
+    cdef const unsigned char *stop
+    cdef unsigned char c
+    cdef Py_ssize_t size = 0
+    while size < 64:
+        c = TOKEN[at[size]]
+        if c == 0:
+            break
+        line.name[size] = c
+        size += 1
+    at += size
+    if size == 0 or at[0] != c":":
+        return False
+    line.name_size = size
+    at += 1
+    while at[0] == c" " or at[0] == 9:
+        at += 1
+    stop = <const unsigned char *>memchr(at, 10, end - at)
+    if stop == NULL or stop[-1] != 13:
+        return False
+    line.start = start
+    line.value = at
+    line.size = stop + 1 - start
+    stop -= 1
+    while stop > at and (stop[-1] == c" " or stop[-1] == 9):
+        stop -= 1
+    line.value_size = stop - at
+    return True
+
+
+cdef bytes _value(Line *line):
+    return PyBytes_FromStringAndSize(<const char *>line.value, line.value_size)
 
 
 cdef int _persistence(const unsigned char *value, Py_ssize_t size) nogil:
@@ -183,11 +244,11 @@ cdef class Scanner:
         return self._python.response(data, method) if head is None else head
 
     cdef Py_ssize_t _end(self, const unsigned char *start, Py_ssize_t size):
-        """Where the blank line begins, -1 where none is within the limit."""
+        """Where the blank line begins, -1 where none is within the limit, or what is before it is not plain."""
         if size > self._head_bytes + 4:
             size = self._head_bytes + 4
         cdef const unsigned char *found = blank_line(start, size)
-        return -1 if found == NULL else found - start
+        return found - start if found != NULL and is_plain(start, found + 3 - start) else -1
 
     cdef RequestHead _request(self, bytes data):
         cdef const unsigned char *start = <const unsigned char *>PyBytes_AS_STRING(data)
@@ -222,73 +283,48 @@ cdef class Scanner:
         head.host = None
         head.keep_alive = True
         head.length = 0
-        cdef bytes block = PyBytes_FromStringAndSize(NULL, end + 2 - at) if end + 2 > at else b""
+        cdef const unsigned char *line_at = start + at
+        cdef const unsigned char *stop = start + end + 2
+        cdef bytes block = PyBytes_FromStringAndSize(NULL, stop - line_at) if stop > line_at else b""
         cdef unsigned char *out = <unsigned char *>PyBytes_AS_STRING(block)
-        cdef Py_ssize_t written = 0, line_at, name_size, value_at, value_end, n, count = 0
-        cdef unsigned char[64] lower
-        cdef unsigned char c
+        cdef Py_ssize_t written = 0, count = 0
+        cdef Line line
         cdef int meaning, persistence
-        cdef bint kept, dashed
+        cdef bint kept
         cdef long long length
-        while at < end + 2:
-            line_at = at
-            n = 0
-            while True:
-                c = start[at]
-                if not KIND[c] & IN_TOKEN or c == c"_":
-                    break
-                if n < 64:
-                    lower[n] = LOWER[c]
-                n += 1
-                at += 1
-            if c != c":" or n == 0 or n > 64:
+        while line_at < stop:
+            if not _line(line_at, stop, &line) or memchr(line.name, c"_", line.name_size) != NULL:
                 return None
-            name_size = n
-            at += 1
-            while start[at] == c" " or start[at] == 9:
-                at += 1
-            value_at = at
-            while KIND[start[at]] & IN_VALUE:
-                at += 1
-            if start[at] != 13 or start[at + 1] != 10:
-                return None
-            value_end = at
-            at += 2
+            line_at += line.size
             count += 1
-            while value_end > value_at and (start[value_end - 1] == c" " or start[value_end - 1] == 9):
-                value_end -= 1
-            meaning = _meaning(lower, name_size)
+            meaning = _meaning(line.name, line.name_size)
             kept = True
             if meaning == PLAIN:
-                self._note(head.fields, lower, name_size, start + value_at, value_end - value_at)
+                self._note(head.fields, &line)
             elif meaning == HOST:
-                if head.host is not None or not _is_plain_host(start + value_at, value_end - value_at):
+                if head.host is not None or not _is_plain_host(line.value, line.value_size):
                     return None
-                head.host = PyBytes_FromStringAndSize(<const char *>(start + value_at), value_end - value_at)
+                head.host = _value(&line)
                 head.fields[B_HOST] = head.host
             elif meaning == COOKIE:
                 if B_COOKIE in head.fields:
                     return None
-                head.fields[B_COOKIE] = PyBytes_FromStringAndSize(<const char *>(start + value_at), value_end - value_at)
+                head.fields[B_COOKIE] = _value(&line)
             elif meaning == LENGTH:
-                length = _number(start + value_at, value_end - value_at)
+                length = _number(line.value, line.value_size)
                 if length < 0 or B_LENGTH in head.fields:
                     return None
                 head.length = length
-                head.fields[B_LENGTH] = PyBytes_FromStringAndSize(
-                    <const char *>(start + value_at), value_end - value_at
-                )
+                head.fields[B_LENGTH] = _value(&line)
             elif meaning == FORWARDING:
                 kept = False
-                name = PyBytes_FromStringAndSize(<const char *>lower, name_size)
+                name = PyBytes_FromStringAndSize(<const char *>line.name, line.name_size)
                 if name in head.forwarding:
                     return None
-                head.forwarding[name] = PyBytes_FromStringAndSize(
-                    <const char *>(start + value_at), value_end - value_at
-                )
+                head.forwarding[name] = _value(&line)
             elif meaning == CONNECTION:
                 kept = False
-                persistence = _persistence(start + value_at, value_end - value_at)
+                persistence = _persistence(line.value, line.value_size)
                 if persistence < 0 or head.connection is not None:
                     return None
                 head.connection = b"keep-alive" if persistence else b"close"
@@ -298,9 +334,9 @@ cdef class Scanner:
             else:
                 return None
             if kept:
-                memcpy(out + written, start + line_at, at - line_at)
-                written += at - line_at
-        if head.host is None or count > self._header_count or at != end + 2:
+                memcpy(out + written, line.start, line.size)
+                written += line.size
+        if head.host is None or count > self._header_count or line_at != stop:
             return None
         head.method = PyBytes_FromStringAndSize(<const char *>start, method_size)
         head.target = PyBytes_FromStringAndSize(<const char *>(start + target_at), target_end - target_at)
@@ -341,61 +377,38 @@ cdef class Scanner:
         at += 2
         head.fields = {}
         head.keep_alive = True
-        cdef bytes block = PyBytes_FromStringAndSize(NULL, end + 2 - at) if end + 2 > at else b""
+        cdef const unsigned char *line_at = start + at
+        cdef const unsigned char *stop = start + end + 2
+        cdef bytes block = PyBytes_FromStringAndSize(NULL, stop - line_at) if stop > line_at else b""
         cdef unsigned char *out = <unsigned char *>PyBytes_AS_STRING(block)
-        cdef Py_ssize_t written = 0, line_at, name_size, value_at, value_end, n, count = 0
-        cdef unsigned char[64] lower
-        cdef unsigned char c
+        cdef Py_ssize_t written = 0, count = 0
+        cdef Line line
         cdef int meaning, persistence
         cdef bint kept, chunked = False
         cdef long long length = -2, said
-        while at < end + 2:
-            line_at = at
-            n = 0
-            while True:
-                c = start[at]
-                if not KIND[c] & IN_TOKEN:
-                    break
-                if n < 64:
-                    lower[n] = LOWER[c]
-                n += 1
-                at += 1
-            if c != c":" or n == 0 or n > 64:
+        while line_at < stop:
+            if not _line(line_at, stop, &line):
                 return None
-            name_size = n
-            at += 1
-            while start[at] == c" " or start[at] == 9:
-                at += 1
-            value_at = at
-            while KIND[start[at]] & IN_VALUE:
-                at += 1
-            if start[at] != 13 or start[at + 1] != 10:
-                return None
-            value_end = at
-            at += 2
+            line_at += line.size
             count += 1
-            while value_end > value_at and (start[value_end - 1] == c" " or start[value_end - 1] == 9):
-                value_end -= 1
-            meaning = _meaning(lower, name_size)
+            meaning = _meaning(line.name, line.name_size)
             kept = True
             if meaning == PLAIN or meaning == COOKIE or meaning == HOST or meaning == FORWARDING:
-                self._note(head.fields, lower, name_size, start + value_at, value_end - value_at)
+                self._note(head.fields, &line)
             elif meaning == LENGTH:
-                said = _number(start + value_at, value_end - value_at)
+                said = _number(line.value, line.value_size)
                 if said < 0 or length >= 0 or chunked:
                     return None
                 length = said
-                head.fields[B_LENGTH] = PyBytes_FromStringAndSize(
-                    <const char *>(start + value_at), value_end - value_at
-                )
+                head.fields[B_LENGTH] = _value(&line)
             elif meaning == ENCODING:
                 kept = False
-                if chunked or length >= 0 or value_end - value_at != 7 or memcmp(start + value_at, b"chunked", 7) != 0:
+                if chunked or length >= 0 or line.value_size != 7 or memcmp(line.value, b"chunked", 7) != 0:
                     return None
                 chunked = True
             elif meaning == CONNECTION:
                 kept = False
-                persistence = _persistence(start + value_at, value_end - value_at)
+                persistence = _persistence(line.value, line.value_size)
                 if persistence < 0 or head.connection is not None:
                     return None
                 head.connection = b"keep-alive" if persistence else b"close"
@@ -405,9 +418,9 @@ cdef class Scanner:
             else:
                 return None
             if kept:
-                memcpy(out + written, start + line_at, at - line_at)
-                written += at - line_at
-        if count > self._header_count or at != end + 2:
+                memcpy(out + written, line.start, line.size)
+                written += line.size
+        if count > self._header_count or line_at != stop:
             return None
         if method == b"HEAD" or status == 204 or status == 304:
             head.length = 0
@@ -423,13 +436,13 @@ cdef class Scanner:
         head.upgrade = b""
         return head
 
-    cdef _note(self, dict fields, const unsigned char *lower, Py_ssize_t size, const unsigned char *value, Py_ssize_t n):
+    cdef _note(self, dict fields, Line *line):
         """Keep the value of a noted header, if it is the first."""
-        if size >= 64 or not (self._noted_sizes >> size) & 1:
+        if line.name_size >= 64 or not (self._noted_sizes >> line.name_size) & 1:
             return
-        name = (<dict>self._noted).get(PyBytes_FromStringAndSize(<const char *>lower, size))
+        name = (<dict>self._noted).get(PyBytes_FromStringAndSize(<const char *>line.name, line.name_size))
         if name is not None and name not in fields:
-            fields[name] = PyBytes_FromStringAndSize(<const char *>value, n)
+            fields[name] = _value(line)
 
 
 cdef bint _is_plain_host(const unsigned char *value, Py_ssize_t size) nogil:

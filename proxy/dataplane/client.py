@@ -30,6 +30,9 @@ _UPLOAD: Final = 3
 _FIRST_BYTE: Final = 4
 _STREAM: Final = 5
 
+_COPIED_BYTES: Final = (
+    8_192  # of a body, to write it with its head in one piece; beyond, two pieces cost less
+)
 _PIPELINE_BYTES: Final = 65_536  # of requests sent ahead; more is left in the socket
 
 
@@ -154,8 +157,8 @@ class ClientConnection:
             )
         )
         if head.length != 0:
-            limit = exchange.route.body_limit
-            if limit is not None and head.length > limit:
+            limit = exchange.lane.body_limit
+            if head.length > limit >= 0:
                 self._fail("body_too_large")
                 return
             exchange.request_body = ChunkedReader() if head.length == CHUNKED else LengthReader(head.length)
@@ -169,7 +172,7 @@ class ClientConnection:
             self._held = rest
         exchange.pool.acquire(exchange)
         if exchange.upstream is None and self.exchange is exchange:
-            self._wait(_QUEUE, exchange.pool.backend.pool.wait, exchange.started_at)
+            self._wait(_QUEUE, exchange.pool.wait, exchange.started_at)
 
     def _forwarding_lines(self, head: RequestHead) -> bytes:
         """What tells the backend of the client. A connection's requests name one host, as a rule."""
@@ -192,8 +195,8 @@ class ClientConnection:
             self._cut_off(broken.status, broken.code, broken.reason)
             return
         exchange.bytes_in += len(payload)
-        limit = exchange.route.body_limit
-        if limit is not None and exchange.bytes_in > limit:
+        limit = exchange.lane.body_limit
+        if exchange.bytes_in > limit >= 0:
             self._fail("body_too_large")
             return
         out = payload
@@ -209,9 +212,9 @@ class ClientConnection:
             exchange.unsent.append(out)
             return
         if rest is None:
-            self._wait(_UPLOAD, exchange.timeouts.request_body, self._edge.now())
+            self._wait(_UPLOAD, exchange.pool.request_body, self._edge.now())
         elif self._phase == _UPLOAD:
-            self._wait(_FIRST_BYTE, exchange.timeouts.first_byte, self._edge.now())
+            self._wait(_FIRST_BYTE, exchange.pool.first_byte, self._edge.now())
         if out:
             upstream.transport.write(out)
 
@@ -249,9 +252,9 @@ class ClientConnection:
         if exchange is None:
             return
         if exchange.request_body is not None:
-            self._wait(_UPLOAD, exchange.timeouts.request_body, now)
+            self._wait(_UPLOAD, exchange.pool.request_body, now)
         else:
-            self._wait(_FIRST_BYTE, exchange.timeouts.first_byte, now)
+            self._wait(_FIRST_BYTE, exchange.pool.first_byte, now)
         if self._paused_for_upstream:
             self._paused_for_upstream = False
             self._resume_reading()
@@ -266,8 +269,8 @@ class ClientConnection:
             self._paused_for_upstream = False
             self._resume_reading()
         if exchange is not None and self._phase == _UPLOAD:
-            timeouts = exchange.timeouts
-            seconds = timeouts.stream_idle if full else timeouts.request_body
+            pool = exchange.pool
+            seconds = pool.stream_idle if full else pool.request_body
             self._wait(_UPLOAD, seconds, self._edge.now())
 
     def interim(self, head: ResponseHead) -> None:
@@ -297,28 +300,41 @@ class ClientConnection:
         persistent = b"" if request.minor == 1 else b"keep-alive"
         connection = b"close" if self._close_after else persistent
         cookie = self._edge.own_cookie(exchange, head)
-        out = compose.response_bytes(head, self._chunked, connection, cookie)
-        self._send(exchange, out, payload, done, now)
+        self._note(exchange, payload)
+        body = self._framed(payload, done) if self._chunked else payload
+        if len(body) > _COPIED_BYTES:
+            out = compose.response_bytes(head, self._chunked, connection, cookie)
+            self._transport.writelines((out, body))
+        else:
+            self._transport.write(compose.response_bytes(head, self._chunked, connection, cookie, body))
+        self._sent(exchange, done, now)
 
     def answer_more(self, payload: bytes, done: bool, now: float) -> None:
         """More of the answer's body."""
-        if self.exchange is not None:
-            self._send(self.exchange, b"", payload, done, now)
+        exchange = self.exchange
+        if exchange is None:
+            return
+        self._note(exchange, payload)
+        body = self._framed(payload, done) if self._chunked else payload
+        if body:
+            self._transport.write(body)
+        self._sent(exchange, done, now)
 
-    def _send(self, exchange: Exchange, head: bytes, payload: bytes, done: bool, now: float) -> None:
-        if payload:
-            exchange.bytes_out += len(payload)
-            if exchange.capture is not None:
-                exchange.capture.add(payload)
-        if self._chunked:
-            payload = (chunk(payload) if payload else b"") + (END_OF_CHUNKS if done else b"")
-        out = head + payload
-        if out:
-            self._transport.write(out)
+    def _note(self, exchange: Exchange, payload: bytes) -> None:
+        """Note what goes to the client."""
+        exchange.bytes_out += len(payload)
+        if exchange.capture is not None and payload:
+            exchange.capture.add(payload)
+
+    def _framed(self, payload: bytes, done: bool) -> bytes:
+        """As chunks."""
+        return (chunk(payload) if payload else b"") + (END_OF_CHUNKS if done else b"")
+
+    def _sent(self, exchange: Exchange, done: bool, now: float) -> None:
         if done:
             self._complete(exchange, now)
         elif not self._write_paused:
-            self._wait(_STREAM, exchange.timeouts.stream_idle, now)
+            self._wait(_STREAM, exchange.pool.stream_idle, now)
 
     def _complete(self, exchange: Exchange, now: float) -> None:
         """The answer is sent: account for it, then go on, or close."""
@@ -360,7 +376,7 @@ class ClientConnection:
             return False
         exchange.pool.acquire(exchange)
         if exchange.upstream is None and self.exchange is exchange:
-            self._wait(_QUEUE, exchange.pool.backend.pool.wait, self._edge.now())
+            self._wait(_QUEUE, exchange.pool.wait, self._edge.now())
         return True
 
     def switch(self, head: ResponseHead, upstream: asyncio.Transport, early: bytes) -> None:
@@ -379,7 +395,7 @@ class ClientConnection:
         self._edge.account(exchange, now)
         self._edge.wheel.forget(self)
         self._edge.left(self)
-        end = self._edge.tunnels.join(self._transport, upstream, exchange.timeouts.tunnel_idle)
+        end = self._edge.tunnels.join(self._transport, upstream, exchange.pool.backend.timeouts.tunnel_idle)
         if sent_ahead:
             self._resume_reading()
             upstream.write(sent_ahead)
@@ -394,7 +410,7 @@ class ClientConnection:
         self._taken = pace.taken(self._transport)
         exchange = self.exchange
         if exchange is not None:
-            self._wait(_STREAM, exchange.timeouts.stream_idle, self._edge.now())
+            self._wait(_STREAM, exchange.pool.stream_idle, self._edge.now())
             if exchange.upstream is not None:
                 exchange.upstream.hold()
 
@@ -405,7 +421,7 @@ class ClientConnection:
         if exchange is None:
             self._go_on()
         elif exchange.upstream is not None:
-            self._wait(_STREAM, exchange.timeouts.stream_idle, self._edge.now())
+            self._wait(_STREAM, exchange.pool.stream_idle, self._edge.now())
             exchange.upstream.go_on()
 
     def _reads_on(self) -> bool:
@@ -454,7 +470,7 @@ class ClientConnection:
         elif not self._write_paused:
             self._fail("backend_stream_timeout")
         elif self._reads_on():
-            self._wait(_STREAM, exchange.timeouts.stream_idle, now)
+            self._wait(_STREAM, exchange.pool.stream_idle, now)
         else:
             self._fail("client_stalled")
 

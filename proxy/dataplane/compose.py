@@ -44,18 +44,19 @@ def request_bytes(head: RequestHead, authority: bytes, forwarding: bytes, reques
     )
 
 
-def response_bytes(head: ResponseHead, chunked: bool, connection: bytes, cookie: bytes | None) -> bytes:
-    """The answer's head for the client. `connection`: value of Connection, empty for none."""
-    out = head.status_line + b"\r\n" + head.block
-    if cookie is not None:
-        out += cookie
+def response_bytes(
+    head: ResponseHead, chunked: bool, connection: bytes, cookie: bytes | None, body: bytes = b""
+) -> bytes:
+    """The answer's head for the client, with the first of its body as it is sent. `connection`: value of Connection,
+    empty for none."""
+    own = b"" if cookie is None else cookie
     if chunked:
-        out += b"Transfer-Encoding: chunked\r\n"
+        own += b"Transfer-Encoding: chunked\r\n"
     if connection:
-        out += b"Connection: " + connection + b"\r\n"
+        own += b"Connection: " + connection + b"\r\n"
         if head.status == 101:
-            out += b"Upgrade: " + head.upgrade + b"\r\n"
-    return out + b"\r\n"
+            own += b"Upgrade: " + head.upgrade + b"\r\n"
+    return b"".join((head.status_line, b"\r\n", head.block, own, b"\r\n", body))
 
 
 def bucket_cookie(value: bytes, secure: bool) -> bytes:

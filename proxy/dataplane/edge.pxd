@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
+cimport cython
+
 cdef class Generation  # first, for the modules below name them in turn
 cdef class Edge
 
 from proxy.dataplane.client cimport ClientConnection
 from proxy.dataplane.exchange cimport Exchange
 from proxy.dataplane.heads cimport RequestHead, ResponseHead
+from proxy.routing.lane cimport Lane, Verdict
 from proxy.routing.match cimport Matcher
 from proxy.routing.subject cimport SubjectReader
+from proxy.routing.visitor cimport Visitor
 from proxy.telemetry.log cimport AccessLog
 from proxy.telemetry.metrics cimport Recorder
 
@@ -20,12 +24,9 @@ cdef class Generation:
     cdef public object table, scanner
     cdef public list pools
     cdef Matcher _matcher
-    cdef tuple _routes
-    cdef dict _accounts, _settled
+    cdef dict _accounts, _lanes
 
-
-    cpdef match(self, bytes method, bytes path)
-    cpdef settled(self, route)
+    cpdef Lane lane(self, bytes method, bytes path)
     cpdef Account account(self, Exchange exchange, recorder, log)
 
 
@@ -47,6 +48,7 @@ cdef class Edge:
     cdef bint _warned_of_forwarding
     cdef double _tick_due
 
+    @cython.locals(generation=Generation, lane=Lane, verdict=Verdict, visitor=Visitor, exchange=Exchange)
     cpdef Exchange decide(self, RequestHead head, ClientConnection client, address)
     cpdef bytes new_request_id(self)
     cpdef bint fall_back(self, Exchange exchange) except -1

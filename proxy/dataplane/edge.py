@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypedDict, cast
 
-import msgspec
 import structlog
 
 from proxy.dataplane import compose, proxyprotocol
@@ -26,7 +25,8 @@ from proxy.dataplane.scanner import make_scanner
 from proxy.dataplane.timers import TICK, Wheel
 from proxy.dataplane.tunnel import Tunnels
 from proxy.model import HeadLimits
-from proxy.routing.split import Decision, Reason, choose, headers_looked_at, settled
+from proxy.routing.lane import Lane, Reason, Verdict
+from proxy.routing.split import choose, headers_looked_at
 from proxy.routing.visitor import Visitor, needs_no_cookie
 from proxy.telemetry.crowd import Crowd
 from proxy.telemetry.metrics import Cell, Placing, Recorder, Snapshot, series
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from proxy.dataplane.heads import RequestHead, ResponseHead
     from proxy.dataplane.proxyprotocol import Introduction
     from proxy.routing.subject import SubjectReader
-    from proxy.routing.table import Backend, Route, Table
+    from proxy.routing.table import Backend, Table
     from proxy.telemetry.log import AccessLog
 
 _REQUEST_ID: Final = re.compile(rb"[0-9A-Za-z_.@:+/=-]{1,128}\Z")
@@ -50,7 +50,7 @@ log = structlog.get_logger()
 class Generation:
     """A table with what this worker needs to run it. `pools` and the table's backends go by the same index."""
 
-    __slots__ = ("_accounts", "_matcher", "_routes", "_settled", "pools", "scanner", "table")
+    __slots__ = ("_accounts", "_lanes", "_matcher", "pools", "scanner", "table")
 
     def __init__(self, table: Table, pools: list[Pool]) -> None:
         self.table = table
@@ -59,32 +59,26 @@ class Generation:
         self.scanner = make_scanner(HeadLimits(limits.head, limits.target, limits.headers), noted)
         self.pools = pools
         self._matcher = table.matcher
-        self._routes = table.routes
-        self._accounts: dict[tuple[int, int, Reason], Account] = {}
-        self._settled: dict[int, Decision | None] = {}
+        self._lanes: dict[int, Lane] = {}
+        self._accounts: dict[Verdict, Account] = {}
 
-    def match(self, method: bytes, path: bytes) -> Route:
-        """The route of a request; where Rails has none, the one for that."""
+    def lane(self, method: bytes, path: bytes) -> Lane:
+        """The lane of a request; where Rails has no route, the one for that."""
         index = self._matcher.find(method, path)
-        return self.table.unmatched if index < 0 else self._routes[index]
-
-    def settled(self, route: Route) -> Decision | None:
-        """The decision on `route`, if it is the same for nearly all."""
-        try:
-            return self._settled[route.index]
-        except KeyError:
-            decision = self._settled[route.index] = settled(self.table, route)
-            return decision
+        lane = self._lanes.get(index)
+        if lane is None:
+            table = self.table
+            lane = self._lanes[index] = Lane(table, table.unmatched if index < 0 else table.routes[index])
+        return lane
 
     def account(self, exchange: Exchange, recorder: Recorder, log: AccessLog) -> Account:
         """Where an exchange is counted: its route, on the side that carried it, for its reason."""
-        key = (exchange.route.index, exchange.backend, exchange.decision.reason)
-        account = self._accounts.get(key)
+        verdict = exchange.verdict
+        account = self._accounts.get(verdict)
         if account is None:
-            route, reason = exchange.route, exchange.decision.reason
+            route, reason, side = exchange.lane.route, verdict.reason, verdict.side
             group = route.group.name if route.group else ""
-            side = self.table.backends[exchange.backend].name
-            account = self._accounts[key] = Account(
+            account = self._accounts[verdict] = Account(
                 recorder.cell(route.name, group, side, _PLACINGS.get(reason, "kept")),
                 series("banyan_edge_decisions_total", reason=reason, side=side),
                 log.place(route.name, group, side, reason, self.table.generation),
@@ -192,16 +186,20 @@ class Edge:
     def decide(self, head: RequestHead, client: ClientConnection, address: str) -> Exchange:
         """Route a request and choose its side: an exchange under the generation that runs now."""
         generation = self.generation
-        table = generation.table
-        route = generation.match(head.method, head.path)
-        decision = generation.settled(route)
-        if decision is None or not needs_no_cookie(table, self._reader, head.fields):
-            visitor = Visitor(table, self._reader, head.fields, head.query, address, None)
-            available = [pool.available for pool in generation.pools]
-            decision = choose(table, route, head.method, head.path, head.fields, visitor, available)
+        lane = generation.lane(head.method, head.path)
+        verdict = lane.settled
+        visitor: Visitor | None = None
+        if verdict is None or not needs_no_cookie(lane, self._reader, head.fields):
+            visitor = Visitor(lane, self._reader, head.fields, head.query, address, None)
+            verdict = choose(lane, head.method, head.path, head.fields, visitor)
+            if verdict.backend != lane.from_backend and not generation.pools[verdict.backend].available:
+                verdict = lane.fallen()
         said = head.forwarding.get(b"x-request-id")
         request_id = said if said is not None and _REQUEST_ID.match(said) else self.new_request_id()
-        exchange = Exchange(client, head, generation, route, decision, request_id, self.now())
+        exchange = Exchange(client, head, generation, lane, verdict, request_id, self.now())
+        if visitor is not None:
+            exchange.subject = visitor.number
+            exchange.set_cookie = visitor.cookie_to_set()
         if self.observer is not None:
             exchange.capture = self.observer.began(exchange)
         return exchange
@@ -213,21 +211,17 @@ class Edge:
 
     def fall_back(self, exchange: Exchange) -> bool:
         """Decide a request anew whose backend cannot be reached: for the side it came from. False: it is there."""
-        group = exchange.route.group
-        if group is None or group.from_backend == exchange.backend:
+        lane = exchange.lane
+        if lane.from_backend == exchange.verdict.backend:
             return False
         exchange.pool.give_up(exchange)
         exchange.retried = True
-        exchange.send_to(group.from_backend)
-        side = exchange.generation.table.backends[group.from_backend].name
-        exchange.decision = msgspec.structs.replace(
-            exchange.decision, side=side, backend=group.from_backend, reason=Reason.UNHEALTHY
-        )
+        exchange.go(lane.fallen())
         return True
 
     def own_cookie(self, exchange: Exchange, answer: ResponseHead) -> bytes | None:
         """The line that sets the edge's own cookie; None where there is nothing to set, or the answer is for all."""
-        value = exchange.decision.set_cookie
+        value = exchange.set_cookie
         if value is None or b"public" in answer.fields.get(b"cache-control", b""):
             return None
         client = exchange.client
@@ -244,8 +238,8 @@ class Edge:
         cell = account.cell
         faulty = bool(failure) and not failure.startswith("client_")
         at = cell.add(exchange.status, seconds, faulty, exchange.bytes_in, exchange.bytes_out)
-        if account.crowd is not None and exchange.decision.subject:
-            account.crowd.add(exchange.decision.subject, at, faulty or exchange.status >= 500)
+        if account.crowd is not None and exchange.subject:
+            account.crowd.add(exchange.subject, at, faulty or exchange.status >= 500)
         counters = self.recorder.counters
         counters[account.decisions] += 1
         if failure:

@@ -6,6 +6,7 @@ from proxy.dataplane.edge cimport Generation
 from proxy.dataplane.heads cimport RequestHead
 from proxy.dataplane.pool cimport Pool
 from proxy.dataplane.upstream cimport UpstreamConnection
+from proxy.routing.lane cimport Lane, Verdict
 
 
 cdef class Exchange:
@@ -14,14 +15,17 @@ cdef class Exchange:
     cdef public Generation generation
     cdef public Pool pool
     cdef public UpstreamConnection upstream
-    cdef public object capture, decision, request_body, route, timeouts
-    cdef public bytes request_id
+    cdef public object capture, request_body
+    cdef public Lane lane
+    cdef public Verdict verdict
+    cdef public unsigned long long subject
+    cdef public bytes request_id, set_cookie
     cdef public str failure
     cdef public list unsent
     cdef public bint retried
-    cdef public int backend, status
+    cdef public int status
     cdef public long long bytes_in, bytes_out
     cdef public double ends_at, first_byte_at, started_at
 
     cpdef bint may_be_repeated(self)
-    cpdef send_to(self, int backend)
+    cpdef go(self, Verdict verdict)

@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final
-
-from proxy.config.written import Repeat
 
 if TYPE_CHECKING:
     from proxy.dataplane.capture import Capture
@@ -15,39 +12,39 @@ if TYPE_CHECKING:
     from proxy.dataplane.framing import BodyReader
     from proxy.dataplane.heads import RequestHead
     from proxy.dataplane.upstream import UpstreamConnection
-    from proxy.routing.split import Decision
-    from proxy.routing.table import Route
+    from proxy.routing.lane import Lane, Verdict
 
 
 class Exchange:
     """A request on its way. Made when its head is complete, accounted for exactly once when it ends.
 
-    It keeps the generation it was decided under. Times are seconds of the edge's clock.
+    It keeps the generation it was decided under. `subject` is the user's hash of 64 bits, 0 where none was drawn;
+    `set_cookie` a new value for the edge's own cookie. Times are seconds of the edge's clock.
     `unsent`: what must still be written to the backend once there is a connection.
     """
 
     __slots__ = (
-        "backend",
         "bytes_in",
         "bytes_out",
         "capture",
         "client",
-        "decision",
         "ends_at",
         "failure",
         "first_byte_at",
         "generation",
         "head",
+        "lane",
         "pool",
         "request_body",
         "request_id",
         "retried",
-        "route",
+        "set_cookie",
         "started_at",
         "status",
-        "timeouts",
+        "subject",
         "unsent",
         "upstream",
+        "verdict",
     )
 
     def __init__(
@@ -55,19 +52,20 @@ class Exchange:
         client: ClientConnection,
         head: RequestHead,
         generation: Generation,
-        route: Route,
-        decision: Decision,
+        lane: Lane,
+        verdict: Verdict,
         request_id: bytes,
         started_at: float,
     ) -> None:
         self.client = client
         self.head = head
         self.generation = generation
-        self.route = route
-        self.decision = decision
+        self.lane = lane
         self.request_id = request_id
         self.started_at = started_at
-        self.send_to(decision.backend)
+        self.go(verdict)
+        self.subject = 0
+        self.set_cookie: bytes | None = None
         self.first_byte_at = 0.0
         self.status = 0
         self.failure = ""
@@ -81,15 +79,13 @@ class Exchange:
 
     def may_be_repeated(self) -> bool:
         """Whether sending it twice does no harm: a safe method, no body, and a route not marked otherwise."""
-        return self.head.method in _SAFE and self.head.length == 0 and self.route.repeat is not Repeat.UNSAFE
+        return self.head.length == 0 and self.lane.may_repeat and self.head.method in _SAFE
 
-    def send_to(self, backend: int) -> None:
-        """Choose its backend (an index into the generation's)."""
-        self.backend = backend
-        self.pool = self.generation.pools[backend]
-        self.timeouts = self.pool.backend.timeouts
-        total = self.timeouts.total
-        self.ends_at = math.inf if total is None else self.started_at + total
+    def go(self, verdict: Verdict) -> None:
+        """Choose its side."""
+        self.verdict = verdict
+        self.pool = self.generation.pools[verdict.backend]
+        self.ends_at = self.started_at + self.pool.total
 
 
 _SAFE: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})

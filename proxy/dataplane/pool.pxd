@@ -18,6 +18,7 @@ cdef class Pool:
     cdef int _turn
     cdef bint _retired
     cdef double _idle_seconds
+    cdef readonly double wait, request_body, first_byte, stream_idle, total
     cdef int _max_idle
 
     cpdef acquire(self, Exchange exchange)

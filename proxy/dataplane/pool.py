@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 from collections import Counter, deque
 from collections.abc import Callable
 from operator import and_
@@ -42,7 +43,8 @@ log = structlog.get_logger()
 class Pool:
     """Connections to `backend`. `available`: some address is up and its circuit admits requests.
 
-    `counters` takes how often a circuit opened.
+    `wait`, `request_body`, `first_byte`, `stream_idle` and `total` are the backend's patience in seconds. `counters`
+    takes how often a circuit opened.
     """
 
     def __init__(
@@ -68,6 +70,12 @@ class Pool:
         self._retired = False
         self._idle_seconds = backend.pool.idle
         self._max_idle = backend.pool.max_idle
+        self.wait = backend.pool.wait
+        timeouts = backend.timeouts
+        self.request_body = timeouts.request_body
+        self.first_byte = timeouts.first_byte
+        self.stream_idle = timeouts.stream_idle
+        self.total = math.inf if timeouts.total is None else timeouts.total
         self.authority = backend.addresses[0].authority.encode()
 
     def serves(self, backend: Backend) -> bool:
@@ -185,12 +193,13 @@ class Pool:
         if self._waiting:
             connection.begin(self._waiting.popleft(), now)
             return
-        circuit = self.circuits[connection.address]
-        if circuit.state is State.TRIAL and connection.fresh:
+        circuit = connection.circuit
+        if circuit.alert and circuit.state is State.TRIAL and connection.fresh:
             self.undecided(
                 connection.address
             )  # whom it was made for is served already: it proves nothing yet
-        if self._retired or circuit.state is State.OPEN or len(self._idle) >= self._max_idle:
+        is_open = circuit.alert and circuit.state is State.OPEN
+        if is_open or self._retired or len(self._idle) >= self._max_idle:
             connection.transport.close()
             return
         connection.idle_since = now

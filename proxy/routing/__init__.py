@@ -13,11 +13,12 @@ Words: a *subject* is whom a bucket is drawn for; a *bucket* is one of 10,000 eq
 *threshold* is a share counted in buckets; a *reason* says which rule decided.
 """
 
+from proxy.routing.buckets import bucket_of
 from proxy.routing.compile import compile_table
-from proxy.routing.split import Decision, Reason, decide
+from proxy.routing.lane import Reason
+from proxy.routing.split import Decision, decide
 from proxy.routing.subject import BUCKET_COOKIE, SubjectReader
 from proxy.routing.table import Address, Backend, Group, Guards, Route, Table
-from proxy.routing.visitor import bucket_of
 
 __all__ = [
     "BUCKET_COOKIE",

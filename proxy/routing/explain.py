@@ -9,7 +9,8 @@ from urllib.parse import quote
 import msgspec
 
 from proxy.config.written import Sticky
-from proxy.routing.split import Reason, decide
+from proxy.routing.lane import Lane, Reason
+from proxy.routing.split import decide
 from proxy.routing.subject import BUCKET_COOKIE, SubjectReader
 from proxy.routing.table import Table
 from proxy.routing.visitor import Visitor
@@ -98,7 +99,7 @@ def explain(
     bucket, subject = decision.bucket, decision.subject_kind
     if bucket is None and decision.set_cookie is None:
         # It did not matter here, but whoever asks wants to know it.
-        visitor = Visitor(table, reader, headers, raw_query, question.peer, user)
+        visitor = Visitor(Lane(table, route), reader, headers, raw_query, question.peer, user)
         group = route.group
         bucket = (
             visitor.bucket(group.sticky, group.sticky_header) if group else visitor.bucket(Sticky.USER, b"")

@@ -7,8 +7,11 @@ cdef class Matcher:
     cdef bint _heads
     cdef readonly dict _memo
     cdef dict _compiled
+    cdef int _remembered
 
+    @cython.locals(paths=dict)
     cpdef int find(self, bytes method, bytes path) except -2
+    cdef _remember(self, bytes method, bytes path, int found)
     @cython.locals(segments=list)
     cdef int _first(self, bytes method, bytes path) except -2
     cdef int _search(self, node, list segments, int at, bytes method, bytes other, int best) except -2

@@ -139,12 +139,13 @@ def build_tree(routes: Iterable[tuple[Sequence[str], Pattern]]) -> Node:
 class Matcher:
     """Walks a tree; remembers a bounded number of answers. Pickles as its tree alone."""
 
-    __slots__ = ("_compiled", "_heads", "_memo", "_tree")
+    __slots__ = ("_compiled", "_heads", "_memo", "_remembered", "_tree")
 
     def __init__(self, tree: Node) -> None:
         self._tree = tree
         self._heads = _names_head(tree)
-        self._memo: dict[tuple[bytes, bytes], int] = {}
+        self._memo: dict[bytes, dict[bytes, int]] = {}  # by method and path
+        self._remembered = 0
         self._compiled: dict[bytes, re.Pattern[bytes]] = {}
 
     def __reduce__(self) -> tuple[type[Matcher], tuple[Node]]:
@@ -152,15 +153,21 @@ class Matcher:
 
     def find(self, method: bytes, path: bytes) -> int:
         """The index of the first route that matches, -1 for none. `path` is raw: undecoded, without query."""
-        key = (method, path)
-        found = self._memo.get(key)
+        paths = self._memo.get(method)
+        found = None if paths is None else paths.get(path)
         if found is None:
             found = self._first(method, normalise(path))
-            if len(path) + len(method) <= MEMO_LENGTH:
-                if len(self._memo) >= MEMO_ENTRIES:
-                    self._memo.clear()
-                self._memo[key] = found
+            self._remember(method, path, found)
         return found
+
+    def _remember(self, method: bytes, path: bytes, found: int) -> None:
+        if len(path) + len(method) > MEMO_LENGTH:
+            return
+        if self._remembered >= MEMO_ENTRIES:
+            self._memo.clear()
+            self._remembered = 0
+        self._memo.setdefault(method, {})[path] = found
+        self._remembered += 1
 
     def _first(self, method: bytes, path: bytes) -> int:
         segments = path.split(b"/")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
+from proxy.routing.lane cimport Lane, Verdict
 from proxy.routing.visitor cimport Visitor
 
 
-cpdef choose(table, route, bytes method, bytes path, dict headers, Visitor visitor, available)
-cdef _stays(table, route, group, bytes method, bytes path, dict headers, Visitor visitor)
-cdef _answer(table, backend, reason, group, Visitor visitor, bucket=*)
+cpdef Verdict choose(Lane lane, bytes method, bytes path, dict headers, Visitor visitor)
+cdef _keeps(Lane lane, bytes method, bytes path, dict headers, Visitor visitor)

@@ -12,41 +12,15 @@ hide in a header or body, `keep_on_legacy`, pins. Behind it: whether the new sid
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 
 import msgspec
 
+from proxy.routing.buckets import BUCKETS
+from proxy.routing.lane import Lane, Reason, Verdict
 from proxy.routing.query import carries
 from proxy.routing.subject import SubjectReader
-from proxy.routing.table import BUCKETS, Group, Route, Table, header_spellings
+from proxy.routing.table import Route, Table, header_spellings
 from proxy.routing.visitor import Visitor
-
-
-class Reason(StrEnum):
-    """Why a request went where it went; also a metric label and a field of every log line. Never renamed."""
-
-    __hash__ = str.__hash__  # an enumeration's own is written in Python, and this one is hashed per request
-
-    UNMATCHED = "unmatched"
-    """No route of the catalogue matches."""
-    NO_GROUP = "no-group"
-    """The route is in no group: it stays."""
-    METHOD_OVERRIDE = "method-override"
-    """A POST whose header names another method."""
-    FORM_METHOD = "form-method"
-    """A form POST to a path that has PUT, PATCH or DELETE routes: its body may name another method."""
-    KILL = "kill"
-    """The kill switch of the group, or of the file."""
-    KEEP_QUERY = "keep-query"
-    KEEP_SESSION = "keep-session"
-    KEEP_HEADER = "keep-header"
-    """`keep_on_legacy` names a query key, session key or header that the request carries."""
-    PIN = "pin"
-    """This user, cookie or API key is pinned."""
-    UNHEALTHY = "unhealthy"
-    """It would have gone to the new side, but that is not available."""
-    SHARE = "share"
-    """The bucket and the group's percentage decided."""
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
@@ -72,9 +46,6 @@ METHOD_OVERRIDE = frozenset(header_spellings("X-HTTP-Method-Override"))
 """The header by which Rack lets a POST name another method, in every spelling that Puma takes for it."""
 
 
-_SHARE = Reason.SHARE  # looked up once: members of an enumeration are found through a descriptor each time
-
-
 def decide(
     table: Table,
     route: Route,
@@ -94,83 +65,59 @@ def decide(
     names to first values; `peer` is the client's address; `available` says of each backend whether it can be used;
     `user` replaces the user whom the cookies name (for `explain`).
     """
-    visitor = Visitor(table, reader, headers, query, peer, user)
-    return choose(table, route, method, path, headers, visitor, available)
+    lane = Lane(table, route)
+    visitor = Visitor(lane, reader, headers, query, peer, user)
+    verdict = choose(lane, method, path, headers, visitor)
+    if verdict.backend != lane.from_backend and not available[verdict.backend]:
+        verdict = lane.fallen()
+    group = route.group
+    return Decision(
+        verdict.side,
+        verdict.backend,
+        verdict.reason,
+        None if visitor.drawn < 0 else visitor.drawn,
+        0 if group is None else group.percent,
+        None if group is None else group.name,
+        visitor.cookie_to_set(),
+        visitor.kind,
+        visitor.number,
+    )
 
 
 def choose(
-    table: Table,
-    route: Route,
-    method: bytes,
-    path: bytes,
-    headers: Mapping[bytes, bytes],
-    visitor: Visitor,
-    available: Sequence[bool],
-) -> Decision:
-    """`decide` for a visitor already met."""
-    group = route.group
-    if group is None:
-        reason = Reason.UNMATCHED if route is table.unmatched else Reason.NO_GROUP
-        return _answer(table, table.legacy, reason, None, visitor)
-    if group.kill or not (group.threshold or group.pins):
-        return _answer(table, group.from_backend, Reason.KILL if group.kill else _SHARE, group, visitor)
-    stays = _stays(table, route, group, method, path, headers, visitor)
-    if stays is not None:
-        return _answer(table, group.from_backend, stays, group, visitor)
-    if group.pins:
-        pinned = visitor.pinned_to(group)
+    lane: Lane, method: bytes, path: bytes, headers: Mapping[bytes, bytes], visitor: Visitor
+) -> Verdict:
+    """The verdict on a request of `lane`, as if every backend were available."""
+    if lane.settled is not None:
+        return lane.settled
+    reason = _keeps(lane, method, path, headers, visitor)
+    if reason is not None:
+        return lane.verdict(lane.from_backend, reason)
+    if lane.pins:
+        pinned = visitor.pinned_to(lane.pins)
         if pinned is not None:
-            if available[pinned]:
-                return _answer(table, pinned, Reason.PIN, group, visitor)
-            return _answer(table, group.from_backend, Reason.UNHEALTHY, group, visitor)
-    if group.threshold == 0:
-        return _answer(table, group.from_backend, _SHARE, group, visitor)
-    bucket = None
-    if group.threshold < BUCKETS:
-        bucket = visitor.bucket(group.sticky, group.sticky_header)
-        if bucket >= group.threshold:
-            return _answer(table, group.from_backend, _SHARE, group, visitor, bucket)
-    if available[group.to_backend]:
-        return _answer(table, group.to_backend, _SHARE, group, visitor, bucket)
-    return _answer(table, group.from_backend, Reason.UNHEALTHY, group, visitor, bucket)
+            return lane.verdict(pinned, Reason.PIN)
+    if lane.threshold == BUCKETS:
+        return lane.moves
+    if lane.threshold == 0 or visitor.bucket(lane.sticky, lane.sticky_header) >= lane.threshold:
+        return lane.stays
+    return lane.moves
 
 
-def settled(table: Table, route: Route) -> Decision | None:
-    """What `decide` says of `route` to everybody who needs no cookie (see `needs_no_cookie`); None where that
-    depends on more. Most of a young configuration is settled: no group, a share of 0, or killed.
-    """
-    group = route.group
-    if group is not None and not group.kill and (group.threshold or group.pins):
-        return None
-    if group is None:
-        reason = Reason.UNMATCHED if route is table.unmatched else Reason.NO_GROUP
-        return Decision(table.backends[table.legacy].name, table.legacy, reason, None, 0, None, None, "")
-    reason = Reason.KILL if group.kill else _SHARE
-    side = table.backends[group.from_backend].name
-    return Decision(side, group.from_backend, reason, None, group.percent, group.name, None, "")
-
-
-def _stays(
-    table: Table,
-    route: Route,
-    group: Group,
-    method: bytes,
-    path: bytes,
-    headers: Mapping[bytes, bytes],
-    visitor: Visitor,
+def _keeps(
+    lane: Lane, method: bytes, path: bytes, headers: Mapping[bytes, bytes], visitor: Visitor
 ) -> Reason | None:
     """What keeps the request on the old side before anybody is asked who sent it; None for nothing."""
     if method == b"POST":
         if not METHOD_OVERRIDE.isdisjoint(headers):
             return Reason.METHOD_OVERRIDE
-        if _is_form(headers) and table.hides_other_methods(route, path):
+        if _is_form(headers) and lane.table.hides_other_methods(lane.route, path):
             return Reason.FORM_METHOD
-    guards = group.guards
-    if guards.query and carries(visitor.query, guards.query):
+    if lane.guarded_queries and visitor.query and carries(visitor.query, lane.guarded_queries):
         return Reason.KEEP_QUERY
-    if guards.session and visitor.session().keys.fit(guards.session):
+    if lane.guarded_sessions and visitor.session().keys.fit(lane.guarded_sessions):
         return Reason.KEEP_SESSION
-    if guards.headers and not guards.headers.isdisjoint(headers):
+    if lane.guarded_headers and not lane.guarded_headers.isdisjoint(headers):
         return Reason.KEEP_HEADER
     return None
 
@@ -182,27 +129,6 @@ def _is_form(headers: Mapping[bytes, bytes]) -> bool:
     """
     content_type = headers.get(b"content-type", b"").strip().lower()
     return not content_type or content_type.startswith((b"application/x-www-form-urlencoded", b"multipart/"))
-
-
-def _answer(
-    table: Table,
-    backend: int,
-    reason: Reason,
-    group: Group | None,
-    visitor: Visitor,
-    bucket: int | None = None,
-) -> Decision:
-    return Decision(
-        table.backends[backend].name,
-        backend,
-        reason,
-        bucket,
-        0 if group is None else group.percent,
-        None if group is None else group.name,
-        visitor.cookie_to_set(),
-        visitor.kind,
-        visitor.number,
-    )
 
 
 def headers_looked_at(table: Table) -> frozenset[bytes]:

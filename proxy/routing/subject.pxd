@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-cpdef bytes cookie_value(bytes header, bytes wanted)
-
-
 cdef class SessionKeys:
     cdef dict _verdicts
     cdef public object names
 
     cpdef bint fit(self, tuple globs) except -1
+
+
+cdef class Session:
+    cdef readonly bytes user
+    cdef readonly SessionKeys keys
 
 
 cdef class SubjectReader:
@@ -19,8 +21,8 @@ cdef class SubjectReader:
     cdef Py_ssize_t _most
 
     cpdef bint has_session(self, bytes cookies) except -1
-    cpdef session(self, bytes cookies)
-    cdef _decrypt(self, jar, bytes value)
+    cpdef Session session(self, bytes cookies)
+    cdef Session _decrypt(self, jar, bytes value)
     cdef SessionKeys _keys(self, tuple raw)
     cpdef bytes remembered(self, bytes cookies)
     cpdef bytes own(self, bytes cookies)

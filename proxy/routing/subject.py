@@ -19,9 +19,8 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from hashlib import blake2b
 from secrets import token_bytes
-from typing import NamedTuple
 
-from proxy.routing.sessions import glance, unseal
+from proxy.routing.native import glance, unseal, value_in
 from railscompat import marshal
 from railscompat.cookies import EncryptedCookies, SignedCookies
 from railscompat.errors import CookieError, MarshalError
@@ -33,24 +32,8 @@ BUCKET_COOKIE = b"banyan_bucket"
 _REMEMBER_WANTED = REMEMBER_COOKIE.encode() + b"="
 _OWN_WANTED = BUCKET_COOKIE + b"="
 _KEY_SETS_KEPT = 1000
+_SEAL_BYTES = 64  # at the end of an encrypted cookie; nonce and tag take 44 unescaped
 _HEX = b"0123456789abcdef"
-
-
-def cookie_value(header: bytes, wanted: bytes) -> bytes | None:
-    """The value of the first cookie `wanted` (its name and `=`) in a raw Cookie header, as Rack finds it; None without.
-
-    Source: Rack::Utils.parse_cookies_header (pairs are separated by `;` and spaces, the first of a name counts).
-    """
-    at = header.find(wanted)
-    while at > 0 and header[at - 2 : at] != b"; ":
-        before = header[:at].rstrip(b" ")
-        if not before or before.endswith(b";"):
-            break
-        at = header.find(wanted, at + 1)
-    if at < 0:
-        return None
-    end = header.find(b";", at)
-    return header[at + len(wanted) : end] if end >= 0 else header[at + len(wanted) :]
 
 
 def key_subject(api_key: str) -> bytes:
@@ -79,11 +62,14 @@ def _fit(names: frozenset[str], globs: tuple[str, ...]) -> bool:
     return any(fnmatchcase(name, glob) for name in names for glob in globs)
 
 
-class Session(NamedTuple):
+class Session:
     """What the edge wants of a Rails session: its user (as subject, None for nobody) and the names of its keys."""
 
-    user: bytes | None
-    keys: SessionKeys
+    __slots__ = ("keys", "user")
+
+    def __init__(self, user: bytes | None, keys: SessionKeys) -> None:
+        self.user = user
+        self.keys = keys
 
 
 NO_SESSION = Session(None, SessionKeys(frozenset()))
@@ -127,16 +113,20 @@ class SubjectReader:
         """The Rails session in a raw Cookie header; an empty one where there is none that can be read."""
         if self._encrypted is None:
             return NO_SESSION
-        value = cookie_value(cookies, self._session_wanted)
+        value = value_in(cookies, self._session_wanted)
         if not value:
             return NO_SESSION
-        session = self._sessions.get(value) or self._older.get(value)
+        # Its nonce and tag tell a cookie from all others, and are a tenth of it to keep and to compare.
+        key = value[-_SEAL_BYTES:]
+        session = self._sessions.get(key)
+        if session is None:
+            session = self._older.get(key)
         if session is None:
             session = self._decrypt(self._encrypted, value)
             if len(self._sessions) >= self._most // 2:
                 # Two halves, the older dropped at once: taking the oldest out of a dictionary one by one gets slow.
                 self._older, self._sessions = self._sessions, {}
-            self._sessions[value] = session
+            self._sessions[key] = session
         return session
 
     def _decrypt(self, jar: EncryptedCookies, value: bytes) -> Session:
@@ -164,7 +154,7 @@ class SubjectReader:
 
     def remembered(self, cookies: bytes) -> bytes | None:
         """The subject of the user whom a valid remember-me cookie names."""
-        value = None if self._signed is None else cookie_value(cookies, _REMEMBER_WANTED)
+        value = None if self._signed is None else value_in(cookies, _REMEMBER_WANTED)
         if not value or self._signed is None:
             return None
         try:
@@ -176,7 +166,7 @@ class SubjectReader:
 
     def own(self, cookies: bytes) -> bytes | None:
         """The value of the edge's own cookie, if it has the form of one."""
-        value = cookie_value(cookies, _OWN_WANTED)
+        value = value_in(cookies, _OWN_WANTED)
         return value if value is not None and len(value) == 32 and not value.strip(_HEX) else None
 
     def mint(self) -> bytes:

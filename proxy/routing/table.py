@@ -18,9 +18,6 @@ import msgspec
 from proxy.config.written import Breaker, Health, Limits, Pool, Repeat, Shadow, Shadowing, Sticky, Timeouts
 from proxy.routing.match import Matcher
 
-BUCKETS = 10_000
-"""Into how many parts the users are divided: a share moves in steps of 0.01 %."""
-
 
 class Address(msgspec.Struct, frozen=True):
     """One place where a backend listens: plain HTTP."""

@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-from proxy.routing.subject cimport SubjectReader
+from proxy.routing.lane cimport Lane
+from proxy.routing.subject cimport Session, SubjectReader
 
 
-cpdef hash_of(bytes salt, bytes subject)
-cpdef int bucket_of(bytes salt, bytes subject) except -1
-cpdef bint needs_no_cookie(table, SubjectReader reader, dict headers) except -1
+cpdef bint needs_no_cookie(Lane lane, SubjectReader reader, dict headers) except -1
 
 
 cdef class Visitor:
     cdef public str query, kind
-    cdef public object number
-    cdef object _table, _peer, _session
+    cdef public int drawn
+    cdef public unsigned long long number
+    cdef object _peer
+    cdef Lane _lane
+    cdef Session _session
     cdef dict _headers
     cdef SubjectReader _reader
-    cdef bytes _minted, _own, _person
+    cdef bytes _cookies, _minted, _own, _person
 
-    cpdef session(self)
-    cpdef pinned_to(self, group)
+    cpdef Session session(self)
+    cpdef pinned_to(self, pins)
     cpdef int bucket(self, sticky, bytes header) except -1
     cpdef bytes cookie_to_set(self)
     cdef bint _has_unread_session(self) except -1

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import blake2b
 
 from proxy.config.written import Sticky
+from proxy.routing.buckets import BUCKETS
+from proxy.routing.lane import Lane
+from proxy.routing.native import hash_of
 from proxy.routing.query import value_of
 from proxy.routing.subject import NO_SESSION, Session, SubjectReader, key_subject
-from proxy.routing.table import BUCKETS, Group, Table
 
 _KINDS = {
     b"use": "user",
@@ -25,22 +26,12 @@ _KINDS = {
 _USER, _COOKIE, _HEADER = Sticky.USER, Sticky.COOKIE, Sticky.HEADER
 
 
-def hash_of(salt: bytes, subject: bytes) -> int:
-    """A subject's number of 64 bits. `salt` holds no NUL, so no two pairs run together."""
-    return int.from_bytes(blake2b(salt + b"\0" + subject, digest_size=8).digest(), "big")
-
-
-def bucket_of(salt: bytes, subject: bytes) -> int:
-    """The bucket, 0 to 9,999, of a subject."""
-    return hash_of(salt, subject) % BUCKETS
-
-
-def needs_no_cookie(table: Table, reader: SubjectReader, headers: Mapping[bytes, bytes]) -> bool:
+def needs_no_cookie(lane: Lane, reader: SubjectReader, headers: Mapping[bytes, bytes]) -> bool:
     """Whether it is plain that a visitor gets no cookie of the edge's own: they have it, or a session."""
     cookies = headers.get(b"cookie")
     if cookies is None:
         return False
-    if not table.cookie_for_all and reader.has_session(cookies):
+    if not lane.cookie_for_all and reader.has_session(cookies):
         return True
     return reader.own(cookies) is not None
 
@@ -49,18 +40,20 @@ class Visitor:
     """What is known of one request's sender; each thing is found out once, and only when asked for.
 
     `query` is the query as text (see `query.py`). `kind` says what the bucket (or pin) was found by, in the words of
-    `Decision.subject_kind`; `number` is the hash that the bucket was drawn from, 0 before.
+    `Decision.subject_kind`; `drawn` is the bucket and `number` the hash it was drawn from, -1 and 0 before.
     """
 
     __slots__ = (
+        "_cookies",
         "_headers",
+        "_lane",
         "_minted",
         "_own",
         "_peer",
         "_person",
         "_reader",
         "_session",
-        "_table",
+        "drawn",
         "kind",
         "number",
         "query",
@@ -68,7 +61,7 @@ class Visitor:
 
     def __init__(
         self,
-        table: Table,
+        lane: Lane,
         reader: SubjectReader,
         headers: Mapping[bytes, bytes],
         query: bytes,
@@ -77,10 +70,12 @@ class Visitor:
     ) -> None:
         self.query = query.decode("latin-1")
         self.kind = ""
+        self.drawn = -1
         self.number = 0
-        self._table = table
+        self._lane = lane
         self._reader = reader
         self._headers = headers
+        self._cookies = headers.get(b"cookie")
         self._peer = peer
         self._person: bytes | None = None if user is None else b"user:" + user.encode()
         self._own: bytes | None = None
@@ -91,22 +86,22 @@ class Visitor:
         """The Rails session."""
         session = self._session
         if session is None:
-            cookies = self._headers.get(b"cookie")
+            cookies = self._cookies
             session = self._session = self._reader.session(cookies) if cookies else NO_SESSION
         return session
 
-    def pinned_to(self, group: Group) -> int | None:
+    def pinned_to(self, pins: Mapping[bytes, int]) -> int | None:
         """The backend that this visitor is pinned to by user, API key or own cookie, in this order."""
         for subject in (self._find_person(), self._find_own()):
-            if subject is not None and subject in group.pins:
+            if subject is not None and subject in pins:
                 self.kind = _KINDS[subject[:3]]
-                return group.pins[subject]
+                return pins[subject]
         return None
 
     def bucket(self, sticky: Sticky, header: bytes) -> int:
         """The visitor's bucket, drawn from what `sticky` says; `header` is the name of its header."""
         if sticky is _USER or sticky is _COOKIE:
-            subject = (sticky is _USER and self._find_person()) or self._find_own() or self._mint()
+            subject = (self._find_person() if sticky is _USER else None) or self._find_own() or self._mint()
         elif sticky is _HEADER:
             value = self._headers.get(header)
             subject = b"header:" + value if value else None
@@ -115,8 +110,9 @@ class Visitor:
         if subject is None:
             subject = b"address:" + self._peer.encode()
         self.kind = _KINDS[subject[:3]]
-        self.number = hash_of(self._table.salt, subject)
-        return self.number % BUCKETS
+        self.number = hash_of(self._lane.salt, subject)
+        self.drawn = self.number % BUCKETS
+        return self.drawn
 
     def cookie_to_set(self) -> bytes | None:
         """A new value for the own cookie, where the visitor needs one and can be given one.
@@ -125,36 +121,35 @@ class Visitor:
         before there was an edge, the first decision that looks into the session sees to it.
         """
         if self._own is None:
-            table = self._table
+            lane = self._lane
             if (
-                (table.cookie_for_visitors or table.cookie_for_all)
+                (lane.cookie_for_visitors or lane.cookie_for_all)
+                and (lane.cookie_for_all or not (self._has_unread_session() or self._find_person()))
                 and self._find_own() is None
-                and (table.cookie_for_all or not (self._has_unread_session() or self._find_person()))
             ):
                 self._mint()
         return self._minted
 
     def _has_unread_session(self) -> bool:
-        return self._session is None and self._reader.has_session(self._headers.get(b"cookie", b""))
+        cookies = self._cookies
+        return self._session is None and cookies is not None and self._reader.has_session(cookies)
 
     def _find_person(self) -> bytes | None:
         """The subject of the user or API key."""
         if self._person is None:
             self._person = self.session().user or self._find_remembered()
             if self._person is None:
-                key = value_of(self.query, self._table.api_key_parameters)
+                key = value_of(self.query, self._lane.table.api_key_parameters)
                 self._person = None if key is None else key_subject(key)
         return self._person
 
     def _find_remembered(self) -> bytes | None:
-        cookies = self._headers.get(b"cookie")
-        return self._reader.remembered(cookies) if cookies else None
+        return self._reader.remembered(self._cookies) if self._cookies else None
 
     def _find_own(self) -> bytes | None:
         """The subject of the edge's own cookie."""
         if self._own is None:
-            cookies = self._headers.get(b"cookie")
-            value = self._reader.own(cookies) if cookies else None
+            value = self._reader.own(self._cookies) if self._cookies else None
             self._own = None if value is None else b"cookie:" + value
         return self._own
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from proxy.routing import Reason, bucket_of
-from proxy.routing.split import settled
+from proxy.routing.lane import Lane
 from proxy.routing.visitor import needs_no_cookie
 from tests.unit.proxy.routing.tables import NOW, ask, reader, remember_cookie, session_cookie, table_of
 
@@ -281,11 +281,18 @@ def test_without_the_secret_users_are_visitors() -> None:
 def test_what_is_settled_is_what_would_be_decided(groups: str) -> None:
     table = table_of(groups)
     for path in (b"/x", b"/nowhere"):
-        route = table.match(b"GET", path) or table.unmatched
+        lane = Lane(table, table.match(b"GET", path) or table.unmatched)
         for cookies in (OWN, session_cookie(1)):
-            assert needs_no_cookie(table, reader(), {b"cookie": cookies.encode()})
-            assert settled(table, route) == ask(table, path.decode(), cookies=cookies)
+            assert needs_no_cookie(lane, reader(), {b"cookie": cookies.encode()})
+            decision, verdict = ask(table, path.decode(), cookies=cookies), lane.settled
+            assert verdict is not None
+            assert (verdict.side, verdict.backend, verdict.reason) == (
+                decision.side,
+                decision.backend,
+                decision.reason,
+            )
+            assert (decision.bucket, decision.set_cookie, decision.subject) == (None, None, 0)
     half = table_of(HALF)
-    assert settled(half, half.routes[0]) is None
-    assert not needs_no_cookie(table, reader(), {})
-    assert not needs_no_cookie(table, reader(), {b"cookie": b"other=1"})
+    assert Lane(half, half.routes[0]).settled is None
+    assert not needs_no_cookie(lane, reader(), {})
+    assert not needs_no_cookie(lane, reader(), {b"cookie": b"other=1"})

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The two readers of sessions say the same of any bytes: the same parts and keys, or the same refusal."""
+"""The two readers of subjects say the same of any bytes: the same parts and keys, or the same refusal."""
 
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 from urllib.parse import quote_from_bytes
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.routing import sessions
+from proxy.routing import buckets, native
 from railscompat import cookies, glance, marshal
 from railscompat.errors import CookieError
 from railscompat.marshal import Value
@@ -55,7 +56,7 @@ def mutated(value: bytes, at: int, piece: bytes, gone: int) -> bytes:
 
 @given(WRITTEN)
 def test_a_sealed_value_comes_apart_the_same_way(value: bytes) -> None:
-    assert parts_of(sessions.unseal, value) == parts_of(cookies.unseal, value)
+    assert parts_of(native.unseal, value) == parts_of(cookies.unseal, value)
 
 
 @given(
@@ -64,20 +65,18 @@ def test_a_sealed_value_comes_apart_the_same_way(value: bytes) -> None:
 def test_and_so_does_a_broken_one(value: bytes, at: int, piece: bytes) -> None:
     for gone in (0, 1, 4):
         broken = mutated(value, at, piece, gone)
-        assert parts_of(sessions.unseal, broken) == parts_of(cookies.unseal, broken)
+        assert parts_of(native.unseal, broken) == parts_of(cookies.unseal, broken)
 
 
 def test_the_largest_value_is_4096_bytes() -> None:
     for size in (3024, 3027, 3030, 9000, 9300):
         value = quote_from_bytes(sealed(b"\xfb" * size, b"n" * 12, b"t" * 16), safe="").encode()
-        assert parts_of(sessions.unseal, value) == parts_of(cookies.unseal, value)
+        assert parts_of(native.unseal, value) == parts_of(cookies.unseal, value)
 
 
 def test_text_is_taken_as_well_as_bytes() -> None:
     value = sealed(b"what it says", b"n" * 12, b"t" * 16)
-    assert (
-        sessions.unseal(value.decode()) == sessions.unseal(value) == (b"n" * 12, b"what it says" + b"t" * 16)
-    )
+    assert native.unseal(value.decode()) == native.unseal(value) == (b"n" * 12, b"what it says" + b"t" * 16)
 
 
 TEXTS = st.text("abcdefghij._ÄÖ", max_size=200)
@@ -98,7 +97,7 @@ SESSIONS = st.builds(
 @given(SESSIONS)
 def test_a_session_is_seen_the_same_way(session: dict[Value, Value]) -> None:
     payload = marshal.dump(session)
-    assert sessions.glance(payload) == glance.glance(payload)
+    assert native.glance(payload) == glance.glance(payload)
 
 
 @given(SESSIONS, st.integers(0, 1000), st.binary(max_size=3), st.integers(0, 4))
@@ -106,7 +105,33 @@ def test_and_so_is_what_a_session_never_looks_like(
     session: dict[Value, Value], at: int, piece: bytes, gone: int
 ) -> None:
     payload = mutated(marshal.dump(session), at, piece, gone)
-    assert sessions.glance(payload) == glance.glance(payload)
-    assert sessions.glance(payload[: at % (len(payload) + 1)]) == glance.glance(
+    assert native.glance(payload) == glance.glance(payload)
+    assert native.glance(payload[: at % (len(payload) + 1)]) == glance.glance(
         payload[: at % (len(payload) + 1)]
     )
+
+
+def rack(header: bytes, name: bytes) -> bytes | None:
+    """Rack::Utils.parse_cookies_header, for one name."""
+    for pair in re.split(rb"; *", header):
+        key, equals, value = pair.lstrip(b" ").partition(b"=")
+        if key == name and equals:
+            return value
+    return None
+
+
+_PIECES = st.sampled_from(
+    [b"a=", b"ab=", b"=", b";", b"; ", b" ", b"a", b"b", b"x", b";a=1", b"; ;", b"a=b=c", b",", b"\xff"]
+)
+
+
+@given(st.lists(_PIECES, max_size=12).map(b"".join))
+def test_cookies_are_found_as_rack_finds_them(header: bytes) -> None:
+    for name in (b"a", b"ab"):
+        found = rack(header, name)
+        assert native.value_in(header, name + b"=") == cookies.value_in(header, name + b"=") == found
+
+
+@given(st.binary(max_size=40).filter(lambda salt: b"\0" not in salt), st.binary(max_size=200))
+def test_hashes_are_the_same_in_both(salt: bytes, subject: bytes) -> None:
+    assert native.hash_of(salt, subject) == buckets.hash_of(salt, subject)
