@@ -306,7 +306,7 @@ async def test_a_closed_account_uses_up_neither_link_nor_code(
             user, email = await member(make, **columns)
             jar = await followed_link(service, make, user, code=300_000 + user)
             said = {"email": email} | ({} if by == "link" else {"code": 300_000 + user})
-            cookies = CSRF | (jar if by == "link" else {})
+            cookies = (jar if by == "link" else {}) | CSRF
             refused = await send(service, "POST", "/api/v1/sessions", {"user": said}, cookies)
             assert (refused.status, list(msgspec.json.decode(refused.body))) == (401, ["error"]), by
             await make.update("users", user, **open_again)
