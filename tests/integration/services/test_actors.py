@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 
+import bcrypt
 import msgspec
 
 from contracts.corpus import Corpus
@@ -108,3 +110,18 @@ async def test_no_cookie_is_set(service: Service, make: Factory) -> None:
     )
     answer = await service.get("/api/v1/boot/version", cookies | {"csrftoken": "still there"})
     assert "set-cookie" not in {name.lower() for name, _ in answer.headers}
+
+
+async def test_passwords_in_headers_are_left_to_rails(service: Service, make: Factory) -> None:
+    digest = bcrypt.hashpw(b"quinces", bcrypt.gensalt(4)).decode()
+    user = await make.user(encrypted_password=digest, email="basic@factory.example")
+    path = await private_path(make, user)
+    for password in ("quinces", "wrong"):
+        told = base64.b64encode(f"basic@factory.example:{password}".encode()).decode()
+        answer = await service.get(path, headers={"Authorization": f"Basic {told}"})
+        assert answer.status == 403
+    row = await make.connection.fetchrow(
+        "SELECT failed_attempts, sign_in_count, current_sign_in_at FROM users WHERE id = $1", user
+    )
+    assert row is not None
+    assert tuple(row) == (0, 0, None)
