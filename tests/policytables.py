@@ -10,9 +10,8 @@ back in one.
 
 from __future__ import annotations
 
-import functools
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +61,21 @@ def table(kind: type[Any], *rows: Row, given: tuple[str, ...] = ()) -> Table:
     return Table(kind, rows, frozenset(given))
 
 
+def also(rows: Iterable[Row], *more: str) -> tuple[Row, ...]:
+    """The same rows where `more` is told as well."""
+    return tuple(Row(row.answer, (*row.told, *more)) for row in rows)
+
+
+def within(record: str, rows: Iterable[Row]) -> tuple[Row, ...]:
+    """The same rows, of a record that the facts hold."""
+    return tuple(Row(row.answer, tuple(_inner(record, name) for name in row.told)) for row in rows)
+
+
+def _inner(record: str, name: str) -> str:
+    bare = name.removeprefix("not ")
+    return f"not {record}.{bare}" if bare != name else f"{record}.{name}"
+
+
 def facts_of(kind: type[Any], truths: frozenset[str]) -> Any:
     """The facts of this kind in which `truths` are true, and nothing else."""
     unknown = truths - set(paths(kind))
@@ -78,11 +92,16 @@ def paths(kind: type[Any], before: str = "") -> Iterator[str]:
             yield from paths(inner, f"{before}{name}.")
 
 
-@functools.cache
-def _fields(kind: Any) -> list[tuple[str, type[Any], bool]]:
-    hints = typing.get_type_hints(kind)
-    parts = [(name, *without_none(hint)) for name, hint in hints.items()]
-    return [part for part in parts if part[1] is bool or issubclass(part[1], msgspec.Struct)]
+_known: dict[Any, list[tuple[str, type[Any], bool]]] = {}
+
+
+def _fields(kind: type[Any]) -> list[tuple[str, type[Any], bool]]:
+    """Name, type and whether it may be missing, of truths and records."""
+    if kind not in _known:
+        hints = typing.get_type_hints(kind)
+        parts = [(name, *without_none(hint)) for name, hint in hints.items()]
+        _known[kind] = [part for part in parts if part[1] is bool or issubclass(part[1], msgspec.Struct)]
+    return _known[kind]
 
 
 def _built(kind: type[Any], truths: frozenset[str]) -> Any:

@@ -1,26 +1,64 @@
 -- name: poll_facts
--- What decides who sees these polls.
+-- What decides what somebody may do with these polls; without a group, what Loomio says of polls outside of groups.
 SELECT p.id,
        p.discarded_at IS NULL AS is_kept,
-       (p.author_id = :actor_id::bigint) IS TRUE AS am_author,
+       p.closed_at IS NOT NULL AS is_closed,
+       (p.closing_at > :now::timestamp) IS TRUE AS is_closing_later,
+       p.anonymous,
+       p.hide_results <> 0 AS hides_results,
+       p.specified_voters_only,
+       p.group_id IS NOT NULL AS has_group,
        (g.discussion_privacy_options = 'public_only') IS TRUE AS is_public,
+       d.closed_at IS NOT NULL AS is_in_closed_thread,
+       coalesce(g.members_can_add_guests, true) AS members_can_add_guests,
+       coalesce(g.members_can_announce, true) AS members_can_announce,
+       coalesce(g.members_can_edit_discussions, true) AS members_can_edit_discussions,
+       s.allow_guests IS NOT FALSE AS allows_guests,
+       (p.author_id = :actor_id::bigint) IS TRUE AS am_author,
+       mine.id IS NOT NULL AND mine.revoked_at IS NULL AS am_group_member,
+       mine.id IS NOT NULL AS have_been_group_member,
+       mine.admin IS TRUE AND mine.revoked_at IS NULL AS am_group_admin,
+       r.guest IS TRUE AS am_guest_of_thread,
+       r.admin IS TRUE AS am_admin_of_thread,
+       v.id IS NOT NULL AS am_voter,
+       v.guest IS TRUE AS am_guest_voter,
+       v.admin IS TRUE AS am_admin_voter,
        EXISTS (
-           SELECT 1 FROM memberships m
-            WHERE m.group_id = p.group_id AND m.user_id = :actor_id::bigint AND m.revoked_at IS NULL
-       ) AS am_member,
+           SELECT 1 FROM stances e
+            WHERE e.poll_id = p.id AND e.participant_id = :actor_id::bigint AND e.guest AND e.revoked_at IS NULL
+       ) AS am_guest,
        EXISTS (
-           SELECT 1 FROM discussion_readers r
-            WHERE r.discussion_id = p.discussion_id AND r.guest AND r.revoked_at IS NULL
-              AND (r.user_id = :actor_id::bigint OR r.token = :reader_token::varchar)
-       ) AS am_guest_of_thread,
-       EXISTS (
-           SELECT 1 FROM stances s
-            WHERE s.poll_id = p.id AND s.guest AND s.revoked_at IS NULL
-              AND (s.participant_id = :actor_id::bigint OR s.token = :stance_token::varchar)
-       ) AS am_guest
+           SELECT 1 FROM discussion_readers t
+            WHERE t.discussion_id = p.discussion_id AND t.token = :reader_token::varchar
+              AND t.guest AND t.revoked_at IS NULL
+       ) OR EXISTS (
+           SELECT 1 FROM stances t
+            WHERE t.poll_id = p.id AND t.token = :stance_token::varchar AND t.guest AND t.revoked_at IS NULL
+       ) AS hold_its_token
   FROM polls p
   LEFT JOIN groups g ON g.id = p.group_id
+  LEFT JOIN groups top ON top.id = g.parent_id
+  LEFT JOIN subscriptions s ON s.id = CASE WHEN top.id IS NULL THEN g.subscription_id ELSE top.subscription_id END
+  LEFT JOIN discussions d ON d.id = p.discussion_id
+  LEFT JOIN memberships mine ON mine.group_id = g.id AND mine.user_id = :actor_id::bigint
+  LEFT JOIN discussion_readers r
+         ON r.discussion_id = p.discussion_id AND r.user_id = :actor_id::bigint AND r.revoked_at IS NULL
+  LEFT JOIN stances v
+         ON v.poll_id = p.id AND v.participant_id = :actor_id::bigint AND v.latest AND v.revoked_at IS NULL
  WHERE p.id = ANY(:ids::bigint[])
+
+-- name: stance_facts
+-- What decides, with their polls, what somebody may do with these votes.
+SELECT id,
+       poll_id,
+       (participant_id = :actor_id::bigint) IS TRUE AS is_mine,
+       latest AS is_latest,
+       cast_at IS NOT NULL AS is_cast,
+       accepted_at IS NOT NULL AS is_accepted,
+       revoked_at IS NOT NULL AS is_revoked,
+       inviter_id IS NOT NULL AS was_invited
+  FROM stances
+ WHERE id = ANY(:ids::bigint[])
 
 -- name: poll_id_of_key
 -- The poll with this key.

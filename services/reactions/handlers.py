@@ -32,7 +32,7 @@ async def index(context: Context) -> dict[str, Any]:
     on = reactables_of(context.params)
     discussion_ids, poll_ids = await store.load_contexts(context.db, on)
     seen_discussions = await discussions.load_facts(context.db, context.actor, _present(discussion_ids))
-    seen_polls = await polls.load_facts(context.db, context.actor, _present(poll_ids))
+    seen_polls = await polls.load_facts(context.db, context.actor, _present(poll_ids), context.now)
     if not policy.can_see_all(discussion_ids, poll_ids, seen_discussions, seen_polls):
         raise AccessDeniedError("see these reactions")
     return await context.respond(REACTION, await store.load_reactions(context.db, on))

@@ -58,7 +58,7 @@ async def find_comment(context: Context, name: str) -> Item | None:
 
 async def find_poll(context: Context, name: str) -> Item | None:
     """A poll, by key or id."""
-    facts = await polls.find(context.db, context.actor, name)
+    facts = await polls.find(context.db, context.actor, name, context.now)
     return None if facts is None else Item("Poll", facts.id, poll_policy.can_show(facts))
 
 
@@ -81,6 +81,6 @@ async def _part(context: Context, kind: str, found: list[PollPart]) -> Item | No
         return None
     (part,) = found
     ids = [] if part.poll_id is None else [part.poll_id]
-    seen = await polls.load_facts(context.db, context.actor, ids)
+    seen = await polls.load_facts(context.db, context.actor, ids, context.now)
     poll = None if part.poll_id is None else seen.get(part.poll_id)
     return Item(kind, part.id, poll_policy.can_show(poll))
