@@ -135,6 +135,10 @@ class Factory:
 
     async def picture(self, user_id: int, filename: str, content_type: str) -> int:
         """An uploaded picture of somebody; answers the blob's id."""
+        return await self.file("User", user_id, "uploaded_avatar", filename, content_type)
+
+    async def file(self, kind: str, key: int, name: str, filename: str, content_type: str) -> int:
+        """A file at the record `key` of the model `kind`, called `name` there; answers the blob's id."""
         blob = await self.insert(
             "active_storage_blobs",
             key=f"factory-{next(_numbers)}",
@@ -146,9 +150,9 @@ class Factory:
         )
         await self.insert(
             "active_storage_attachments",
-            name="uploaded_avatar",
-            record_type="User",
-            record_id=user_id,
+            name=name,
+            record_type=kind,
+            record_id=key,
             blob_id=blob,
             created_at=NOW,
         )

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from services.boot import handlers as boot
 from services.groups import handlers as groups
+from services.groups import store as group_store
 from services.kernel.cache import Cache
 from services.kernel.clock import clock_from
 from services.kernel.db import Database
@@ -29,7 +30,7 @@ from services.sessions import bearers, identities
 from services.sessions import handlers as sessions
 from services.users import accounts
 from services.users import handlers as users
-from services.users.store import AUTHORS
+from services.users import store as people
 from services.versions import handlers as versions
 
 ROUTES: tuple[Route[Handler], ...] = (
@@ -45,7 +46,7 @@ ROUTES: tuple[Route[Handler], ...] = (
 )
 """Every route, in Rails' order."""
 
-CATALOGUE: Catalogue = {"author": AUTHORS}
+CATALOGUE: Catalogue = {**people.SOURCES, **group_store.SOURCES}
 """Where edges lead."""
 
 LONGEST_LINE = 16 * 1024

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Groups and their memberships: finding them, and who may do what with them.
 
-Tables: `groups`, `memberships`; read only. Routes: `groups#count_explore_results`, `groups#suggest_handle`.
+Tables: `groups`, `memberships`, `subscriptions`, `tags`; read only. Routes: `groups#count_explore_results`,
+`groups#index`, `groups#subgroups`, `groups#suggest_handle`, `profile#groups`.
 Facts: `store.find`, `store.load_facts`, for whoever needs to know what somebody may do with a group.
 Policies also for what has only its group to go by: chatbots, mails that came in, requests to join, tags.
 
@@ -10,4 +11,7 @@ Invariants
     * An archived group is seen by nobody; its admins stay its admins.
     * The signed-out are nobody: a membership that nobody invited to is not theirs to revoke. (Loomio 3.0.17
       takes "no inviter" and "nobody signed in" for the same person.)
+    * Memberships of the viewer are told with groups only where groups are what was asked for: Loomio has
+      them from the cache of such answers. Tags are told of open groups, and with a membership.
+    * Where rows have no order in Loomio, theirs is that of their ids here.
 """

@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from services.groups import handles, store
+from services.groups import handles, policy, store
+from services.groups.serializer import GROUP
+from services.kernel.errors import AccessDeniedError, NotFoundError
 from services.kernel.http import Context, Handler
+from services.kernel.locate import named
 from services.kernel.routes import Route
+from services.kernel.sideload import Scope
+from services.users.handlers import viewer_id_of
 
 
 async def count_explore_results(context: Context) -> dict[str, Any]:
@@ -23,9 +29,60 @@ async def suggest_handle(context: Context) -> dict[str, Any]:
     return {"handle": handles.first_free(base, taken)}
 
 
+async def index(context: Context) -> dict[str, Any]:
+    """The groups of these ids that the actor sees; without ids, the public directory."""
+    params = context.params
+    page = params.page()
+    if ids := params.ids("xids"):
+        visible = await store.load_visible_ids(context.db, context.actor.id, ids, with_public=True)
+        found, total = visible[page.first : page.first + page.number], len(visible)
+    else:
+        words = params.text("q")
+        total = await store.count_explored(context.db, words)
+        found = await store.load_explored_ids(context.db, words, params.text("order"), page)
+    return await respond(context, found, context.scope(), context.actor.id, total)
+
+
+async def subgroups(context: Context) -> dict[str, Any]:
+    """The groups in a group, as far as the actor sees them."""
+    params = context.params
+    name = named(params, "group") or params.text("key") or params.text("id") or ""
+    group = await store.find(context.db, context.actor, name, params.text("id"), context.now)
+    if group is None:
+        raise NotFoundError("Group")
+    if not policy.can_show(group):
+        raise AccessDeniedError("show this group")
+    inside = await store.load_subgroup_ids(context.db, group.id)
+    facts = await store.load_facts(context.db, context.actor, inside, context.now)
+    seen = [key for key in inside if policy.can_show(facts[key])]
+    return await respond(context, seen, context.scope(), context.actor.id)
+
+
+async def mine(context: Context) -> dict[str, Any]:
+    """The groups that somebody sees from inside. Loomio tells them as to nobody in particular."""
+    viewer_id = await viewer_id_of(context)
+    found = await store.load_visible_ids(context.db, viewer_id)
+    return await respond(context, found, replace(context.scope(), actor_id=None), viewer_id)
+
+
+async def respond(
+    context: Context, ids: list[int], scope: Scope, member_id: int | None, total: int | None = None
+) -> dict[str, Any]:
+    """These groups, with the memberships of `member_id`, unless the request wants none of these."""
+    if not scope.excluded.isdisjoint(("group", "membership")):
+        member_id = None
+    sources = store.sources_for(member_id)
+    groups = await sources["group"].load(context.db, ids) if ids else {}
+    rows = [groups[key] for key in ids]
+    return await context.respond(GROUP, rows, total=total, scope=scope, sources=sources)
+
+
 ROUTES: tuple[Route[Handler], ...] = (
     Route(
         "GET", "/api/v1/groups/count_explore_results", "groups#count_explore_results", count_explore_results
     ),
     Route("GET", "/api/v1/groups/suggest_handle", "groups#suggest_handle", suggest_handle),
+    Route("GET", "/api/v1/groups/:id/subgroups", "groups#subgroups", subgroups),
+    Route("GET", "/api/v1/groups", "groups#index", index),
+    Route("GET", "/api/v1/profile/groups", "profile#groups", mine),
 )

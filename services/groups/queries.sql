@@ -81,3 +81,115 @@ SELECT count(*) AS count
   FROM groups
  WHERE listed_in_explore AND parent_id IS NULL AND archived_at IS NULL
    AND (:pattern::text IS NULL OR name ILIKE :pattern::text OR description ILIKE :pattern::text)
+
+-- name: groups_told
+-- Groups by id, as they are told, with the memberships and tags that `member_id` has there.
+SELECT g.id, g.key, g.handle::text AS handle, g.name, p.name AS parent_name, g.content_locale, g.description,
+       g.description_format, g.created_at, g.creator_id, g.members_can_add_members, g.members_can_add_guests,
+       g.members_can_announce, g.members_can_create_subgroups, g.members_can_start_discussions,
+       g.members_can_edit_discussions, g.members_can_edit_comments, g.members_can_delete_comments,
+       g.members_can_raise_motions, g.admins_can_edit_user_content, g.polls_count, g.poll_templates_count,
+       g.closed_polls_count, g.discussions_count, g.public_discussions_count, g.listed_in_explore,
+       g.memberships_count, g.delegates_count, g.pending_memberships_count, g.membership_granted_upon,
+       g.discussion_privacy_options, g.admin_memberships_count, g.archived_at, g.attachments, g.link_previews,
+       g.new_threads_max_depth, g.new_threads_newest_first, g.open_discussions_count, g.closed_discussions_count,
+       g.discussion_templates_count, g.recent_activity_count, g.is_visible_to_public, g.is_visible_to_parent_members,
+       g.parent_members_can_see_discussions, g.subgroups_count, g.category, g.request_to_join_prompt,
+       g.can_start_polls_without_discussion, g.info, g.parent_id IS NULL AS is_top,
+       coalesce(org.discussions_count, 0)::bigint AS org_discussions_count,
+       coalesce(org.members_count, 0) AS org_members_count,
+       (SELECT jsonb_build_array(b.id, b.filename, b.content_type)
+          FROM active_storage_attachments a
+          JOIN active_storage_blobs b ON b.id = a.blob_id
+         WHERE a.record_type = 'Group' AND a.record_id = g.id AND a.name = 'logo'
+         ORDER BY a.id LIMIT 1) AS logo,
+       (SELECT jsonb_build_array(b.id, b.filename, b.content_type)
+          FROM active_storage_attachments a
+          JOIN active_storage_blobs b ON b.id = a.blob_id
+         WHERE a.record_type = 'Group' AND a.record_id = p.id AND a.name = 'logo'
+         ORDER BY a.id LIMIT 1) AS parent_logo,
+       (SELECT jsonb_build_array(b.id, b.filename, b.content_type)
+          FROM active_storage_attachments a
+          JOIN active_storage_blobs b ON b.id = a.blob_id
+         WHERE a.record_type = 'Group' AND a.record_id = g.id AND a.name = 'cover_photo'
+         ORDER BY a.id LIMIT 1) AS cover,
+       (SELECT jsonb_build_array(b.id, b.filename, b.content_type)
+          FROM active_storage_attachments a
+          JOIN active_storage_blobs b ON b.id = a.blob_id
+         WHERE a.record_type = 'Group' AND a.record_id = p.id AND a.name = 'cover_photo'
+         ORDER BY a.id LIMIT 1) AS parent_cover,
+       s.id IS NOT NULL AS has_subscription,
+       s.max_members AS subscription_max_members, s.max_threads AS subscription_max_threads,
+       s.allow_subgroups AS subscription_allow_subgroups, s.plan AS subscription_plan, s.state AS subscription_state,
+       s.renews_at AS subscription_renews_at, s.expires_at AS subscription_expires_at,
+       s.members_count AS subscription_members_count,
+       p.id AS parent_id,
+       mine.id AS current_user_membership_id,
+       ARRAY(SELECT t.id FROM tags t WHERE t.group_id = g.id ORDER BY t.id) AS tag_ids
+  FROM groups g
+  LEFT JOIN groups p ON p.id = g.parent_id
+  LEFT JOIN subscriptions s ON s.id = g.subscription_id
+  LEFT JOIN memberships mine
+         ON mine.group_id = g.id AND mine.user_id = :member_id::bigint AND mine.revoked_at IS NULL
+  LEFT JOIN LATERAL (
+      SELECT sum(o.discussions_count) AS discussions_count,
+             (SELECT count(DISTINCT m.user_id) FROM memberships m
+               WHERE m.group_id = ANY(array_agg(o.id)) AND m.revoked_at IS NULL) AS members_count
+        FROM groups o
+       WHERE o.id = g.id OR (o.parent_id = g.id AND o.archived_at IS NULL)
+  ) org ON g.parent_id IS NULL
+ WHERE g.id = ANY(:ids::bigint[])
+
+-- name: memberships_told
+-- Memberships by id, as they are told.
+SELECT m.id, m.group_id, m.user_id, m.inviter_id, m.volume, m.admin, m.delegate, m.experiences, m.title,
+       m.created_at, m.accepted_at, u.email::text AS user_email
+  FROM memberships m
+  LEFT JOIN users u ON u.id = m.user_id
+ WHERE m.id = ANY(:ids::bigint[])
+
+-- name: tags_told
+-- Tags by id.
+SELECT id, name::text AS name, color, taggings_count, org_taggings_count, group_id, priority
+  FROM tags
+ WHERE id = ANY(:ids::bigint[])
+
+-- name: explored_ids
+-- A page of the directory, in one of four orders.
+SELECT id
+  FROM groups
+ WHERE listed_in_explore AND parent_id IS NULL AND archived_at IS NULL
+   AND (:pattern::text IS NULL OR name ILIKE :pattern::text OR description ILIKE :pattern::text)
+ ORDER BY CASE WHEN :by::text = 'memberships_count' THEN memberships_count END DESC,
+          CASE WHEN :by::text = 'memberships_count_asc' THEN memberships_count END,
+          CASE WHEN :by::text = 'created_at' THEN created_at END DESC,
+          CASE WHEN :by::text = 'created_at_asc' THEN created_at END,
+          id
+OFFSET :first::bigint LIMIT :number::bigint
+
+-- name: visible_ids
+-- The groups that somebody sees as a member, as a guest of a thread, or from the group above; public ones too
+-- where `with_public` says so. Only `among` these, unless that is null.
+WITH mine AS (
+    SELECT m.group_id AS id
+      FROM memberships m
+      JOIN groups g ON g.id = m.group_id AND g.archived_at IS NULL
+     WHERE m.user_id = :viewer_id::bigint AND m.revoked_at IS NULL
+     UNION
+    SELECT d.group_id
+      FROM discussion_readers r
+      JOIN discussions d ON d.id = r.discussion_id
+     WHERE r.user_id = :viewer_id::bigint AND r.guest AND r.revoked_at IS NULL
+)
+SELECT g.id
+  FROM groups g
+ WHERE g.archived_at IS NULL
+   AND (:among::bigint[] IS NULL OR g.id = ANY(:among::bigint[]))
+   AND ((:with_public::boolean AND g.is_visible_to_public)
+        OR g.id IN (SELECT id FROM mine)
+        OR (g.is_visible_to_parent_members AND g.parent_id IN (SELECT id FROM mine)))
+ ORDER BY g.id
+
+-- name: subgroup_ids
+-- The groups that lie in another.
+SELECT id FROM groups WHERE parent_id = :id::bigint AND archived_at IS NULL ORDER BY id

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
-from services.groups.model import GroupFacts, MembershipFacts
+from services.groups.model import Group, GroupFacts, Membership, MembershipFacts, Tag
+from services.groups.serializer import GROUP, MEMBERSHIP, TAG
 from services.kernel import sql
 from services.kernel.actor import Actor
 from services.kernel.locate import is_number
-from services.kernel.params import known_ids, ruby_to_i
+from services.kernel.params import Page, known_ids, ruby_to_i
+from services.kernel.sideload import Catalogue, Source
 
 queries = sql.load(__file__)
 _facts = queries.many("group_facts", GroupFacts)
@@ -19,6 +22,15 @@ _id_of_key = queries.values("group_id_of_key", int)
 _id_of_handle = queries.values("group_id_of_handle", int)
 _handles_like = queries.values("handles_like", str)
 _explored = queries.values("explored", int)
+_explored_ids = queries.values("explored_ids", int)
+_visible_ids = queries.values("visible_ids", int)
+_subgroup_ids = queries.values("subgroup_ids", int)
+_told = queries.many("groups_told", Group)
+_memberships = queries.many("memberships_told", Membership)
+_tags = queries.many("tags_told", Tag)
+
+ORDERS = ("memberships_count", "memberships_count_asc", "created_at", "created_at_asc")
+"""How the directory can be ordered; the first is usual."""
 
 
 async def find(
@@ -65,6 +77,68 @@ async def load_handles_like(db: sql.Executor, base: str) -> set[str]:
 
 async def count_explored(db: sql.Executor, words: str | None) -> int:
     """How many groups the directory shows; with words in them somewhere, if there are any."""
-    pattern = f"%{words}%" if words and words.strip() else None
-    (count,) = await _explored(db, pattern=pattern)
+    (count,) = await _explored(db, pattern=_pattern(words))
     return count
+
+
+async def load_explored_ids(db: sql.Executor, words: str | None, order: str | None, page: Page) -> list[int]:
+    """A page of the directory."""
+    return await _explored_ids(
+        db,
+        pattern=_pattern(words),
+        by=order if order in ORDERS else ORDERS[0],
+        first=page.first,
+        number=page.number,
+    )
+
+
+def _pattern(words: str | None) -> str | None:
+    return f"%{words}%" if words and words.strip() else None
+
+
+async def load_visible_ids(
+    db: sql.Executor, viewer_id: int | None, among: Sequence[int] | None = None, *, with_public: bool = False
+) -> list[int]:
+    """The groups that a person sees as a member, as a guest, or from the group above; by id."""
+    return await _visible_ids(
+        db,
+        viewer_id=viewer_id,
+        among=None if among is None else known_ids(among),
+        with_public=with_public,
+    )
+
+
+async def load_subgroup_ids(db: sql.Executor, group_id: int) -> list[int]:
+    """The groups that lie in this one, archived ones apart; by id."""
+    return await _subgroup_ids(db, id=group_id)
+
+
+async def load_groups(
+    db: sql.Executor, ids: Sequence[int], member_id: int | None = None
+) -> Mapping[int, Group]:
+    """Groups by id. `member_id` is whose memberships are told with them; nobody's where it is None."""
+    return {group.id: group for group in await _told(db, ids=ids, member_id=member_id)}
+
+
+async def load_memberships(db: sql.Executor, ids: Sequence[int]) -> Mapping[int, Membership]:
+    """Memberships by id."""
+    return {membership.id: membership for membership in await _memberships(db, ids=ids)}
+
+
+async def load_tags(db: sql.Executor, ids: Sequence[int]) -> Mapping[int, Tag]:
+    """Tags by id."""
+    return {tag.id: tag for tag in await _tags(db, ids=ids)}
+
+
+def sources_for(member_id: int | None) -> Catalogue:
+    """Where edges to groups lead in answers that tell whose memberships these are."""
+    load = partial(load_groups, member_id=member_id)
+    return {"group": Source(GROUP, load), "parent_group": Source(GROUP.under("parent_groups"), load)}
+
+
+SOURCES: Catalogue = {
+    **sources_for(None),
+    "membership": Source(MEMBERSHIP, load_memberships),
+    "tag": Source(TAG, load_tags),
+}
+"""Where edges to groups and what belongs to them lead, where nobody's memberships are told."""

@@ -134,7 +134,7 @@ class Context:
 
     def scope(self) -> Scope:
         """What rows are told by, unless an endpoint says otherwise."""
-        return Scope(self.actor.id, self.locale, self.files, self.params.words("exclude_types"))
+        return Scope(self.actor.id, self.locale, self.files, self.now, self.params.words("exclude_types"))
 
     async def respond(
         self,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import urllib.parse
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from services.kernel.errors import BadRequestError
 
@@ -20,6 +21,14 @@ LARGEST_ID = 2**63 - 1
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _RUBY_INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?)([0-9]+(?:_[0-9]+)*)")
 _MOST_DIGITS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of many: those before `first` are left out, then `number` are taken."""
+
+    first: int
+    number: int
 
 
 class _Nested:
@@ -55,6 +64,14 @@ class Params:
     def words(self, name: str) -> frozenset[str]:
         """Its space-separated words."""
         return frozenset((self.text(name) or "").split())
+
+    def page(self, usual: int = 50) -> Page:
+        """Which rows of many are asked for, by `from` and `per`. Raises `BadRequestError` below zero, as PostgreSQL."""
+        first, number = (self.text(name) for name in ("from", "per"))
+        page = Page(ruby_to_i(first or ""), usual if number is None else ruby_to_i(number))
+        if page.first < 0 or page.number < 0:
+            raise BadRequestError
+        return Page(min(page.first, LARGEST_ID), min(page.number, LARGEST_ID))
 
     def ids(self, name: str) -> list[int] | None:
         """Ids joined by `x`, as numbers, doubles dropped; None where it is missing."""

@@ -45,6 +45,8 @@ class Scope:
     actor_id: int | None
     locale: str
     files: StoredFiles
+    now: datetime
+    """The moment, as columns have it."""
     excluded: frozenset[str] = frozenset()
     """Kinds of records that the request does not want (`exclude_types`)."""
 
@@ -218,9 +220,13 @@ def _edges(shape: Shape, scope: Scope) -> list[AnyKindOfEdge]:
 async def gather(
     db: Executor, catalogue: Catalogue, shape: Shape, rows: Sequence[Any], scope: Scope
 ) -> Gathered:
-    """Load what `rows` lead to, directly and further on."""
+    """Load what `rows` lead to, directly and further on. What leads back to one of them finds it there."""
     gathered = Gathered()
     asked: defaultdict[Load, set[int]] = defaultdict(set)
+    for source in catalogue.values():
+        if source.shape is shape:
+            gathered.loaded[source.load].update((row.id, row) for row in rows)
+            asked[source.load].update(gathered.loaded[source.load])
     level: list[tuple[Shape, Sequence[Any]]] = [(shape, rows)]
     while level:
         reached: dict[str, list[int]] = {}

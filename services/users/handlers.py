@@ -14,14 +14,19 @@ from services.users.model import Person, email_status
 from services.users.serializer import USER
 
 
-async def load_viewer(context: Context) -> Person | None:
+async def viewer_id_of(context: Context) -> int | None:
     """Who sees a profile: whoever the mails' `unsubscribe_token` stands for, else who is signed in.
 
     Raises `NotFoundError` for a token that is nobody's.
     """
-    if (token := context.params.text("unsubscribe_token")) is not None:
-        return await store.load_person(context.db, await store.find_unsubscriber(context.db, token))
-    return None if context.actor.id is None else await store.load_person(context.db, context.actor.id)
+    token = context.params.text("unsubscribe_token")
+    return context.actor.id if token is None else await store.find_unsubscriber(context.db, token)
+
+
+async def load_viewer(context: Context) -> Person | None:
+    """The same, with all that they see of themselves."""
+    viewer_id = await viewer_id_of(context)
+    return None if viewer_id is None else await store.load_person(context.db, viewer_id)
 
 
 async def me(context: Context) -> dict[str, Any]:

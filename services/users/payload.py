@@ -23,7 +23,7 @@ def user_payload(
     flashes: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """`person` (None for the signed-out) and what goes with them."""
-    scope = Scope(None, context.locale, context.files)
+    scope = Scope(None, context.locale, context.files, context.now)
     if person is None:
         users = [nobody(context.locale, base58(context.random))]
     else:

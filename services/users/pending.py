@@ -154,7 +154,7 @@ def _base(
     context: Context, person: Person | None, *, name: str | None, email: str | None, status: str | None
 ) -> dict[str, Any]:
     """What every kind says; `person` is who has the address, None where it is nobody's."""
-    scope = Scope(None, context.locale, context.files)
+    scope = Scope(None, context.locale, context.files, context.now)
     return {
         "name": name,
         "email": email,

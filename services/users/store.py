@@ -9,11 +9,11 @@ from services.kernel import sql
 from services.kernel.errors import NotFoundError
 from services.kernel.sideload import Source
 from services.users.model import Author, Person
-from services.users.serializer import AUTHOR
+from services.users.serializer import AUTHOR, USER
 
 queries = sql.load(__file__)
 _authors = queries.many("authors", Author)
-_person = queries.one("person", Person)
+_persons = queries.many("persons", Person)
 _id_of_email = queries.values("id_of_email", int)
 _id_of_unsubscribe_token = queries.values("id_of_unsubscribe_token", int)
 add_version = queries.command("add_version")
@@ -27,18 +27,23 @@ async def load_authors(db: sql.Executor, ids: Sequence[int]) -> Mapping[int, Aut
     return {person.id: person for person in await _authors(db, ids=ids)}
 
 
+async def load_persons(db: sql.Executor, ids: Sequence[int]) -> Mapping[int, Person]:
+    """People by id, with all that they see of themselves."""
+    return {person.id: person for person in await _persons(db, ids=ids)}
+
+
 async def load_person(db: sql.Executor, id: int) -> Person:  # noqa: A002 (what it is called everywhere)
     """Somebody who is known to be there."""
-    person = await _person(db, id=id)
-    if person is None:
+    persons = await load_persons(db, [id])
+    if id not in persons:
         raise NotFoundError("User")
-    return person
+    return persons[id]
 
 
 async def load_person_of_email(db: sql.Executor, email: str | None) -> Person | None:
     """Whose address this is; capitals make no difference."""
     found = [] if email is None else await _id_of_email(db, email=email)
-    return await _person(db, id=found[0]) if found else None
+    return (await load_persons(db, found)).get(found[0]) if found else None
 
 
 async def find_unsubscriber(db: sql.Executor, token: str) -> int:
@@ -49,5 +54,5 @@ async def find_unsubscriber(db: sql.Executor, token: str) -> int:
     return found[0]
 
 
-AUTHORS = Source(AUTHOR, load_authors)
-"""Where the edge `author` leads."""
+SOURCES = {"author": Source(AUTHOR, load_authors), "user": Source(USER, load_persons)}
+"""Where edges to people lead: to those who wrote something, and to members."""

@@ -15,10 +15,16 @@ from tests.servicetest import Service, running_service
 ENDPOINTS = [
     "boot#version",
     "groups#count_explore_results",
+    "groups#index",
+    "groups#subgroups",
     "groups#suggest_handle",
+    "profile#groups",
     "reactions#index",
     "versions#show",
 ]
+
+UNORDERED = {"groups#subgroups", "profile#groups"}
+"""Where Loomio leaves the order of rows to PostgreSQL, so that not even its own bytes stay the same."""
 
 NOT_COMPARED = ("set-cookie", "x-request-id", "x-runtime")
 
@@ -44,8 +50,9 @@ async def test_every_recorded_case_is_answered_as_recorded(
 
 async def test_bytes_and_tags_are_those_rails_sent(corpus: Corpus, sample_url: str) -> None:
     """A client that goes to and fro between both sides keeps what it has cached."""
-    exchanges = [one for one in corpus.wire() if one.endpoint in ENDPOINTS and one.form == "plain"]
-    assert len({one.endpoint for one in exchanges}) == len(ENDPOINTS)
+    ordered = set(ENDPOINTS) - UNORDERED
+    exchanges = [one for one in corpus.wire() if one.endpoint in ordered and one.form == "plain"]
+    assert {one.endpoint for one in exchanges} == ordered
     bodies = [one.response.encode("latin-1").partition(b"\r\n\r\n")[2] for one in exchanges]
     release = next(json.loads(body)["release"] for body in bodies if b"release" in body)
     async with running_service(corpus, sample_url, RELEASE=release) as service:

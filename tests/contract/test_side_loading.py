@@ -33,6 +33,7 @@ from services.kernel.sideload import (
     render,
 )
 from services.kernel.sql import Executor, Statement
+from tests.factories import NOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,7 @@ class Case:
         return Params(urllib.parse.urlsplit(self.path).query).words("exclude_types")
 
     async def build(self) -> tuple[Gathered, dict[str, list[dict[str, Any]]]]:
-        scope = Scope(None, "en", StoredFiles("secret"), self.excluded)
+        scope = Scope(None, "en", StoredFiles("secret"), NOW, self.excluded)
         catalogue = {
             name: Source(shape, load_from(self.body.get(name, []))) for name, shape in SHAPES.items()
         }

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -23,8 +23,9 @@ from services.kernel.sideload import (
     render,
 )
 from services.kernel.sql import Executor, Statement
+from tests.factories import NOW
 
-SCOPE = Scope(1, "en", StoredFiles("secret"))
+SCOPE = Scope(1, "en", StoredFiles("secret"), NOW)
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,14 @@ async def test_the_primary_rows_replace_what_was_side_loaded_under_their_root() 
     assert told == {"things": [{"id": 1, "next_id": 5}]}
 
 
+async def test_primary_rows_are_not_loaded_again() -> None:
+    asked: list[list[int]] = []
+    thing = shape("things", Edge("next_id", "thing"))
+    told = await answer({"thing": source(thing, [Node(3)], asked)}, thing, [Node(1, 2), Node(2, 3)])
+    assert told == {"things": [{"id": 1, "next_id": 2}, {"id": 2, "next_id": 3}]}
+    assert asked == [[3]]
+
+
 async def test_the_first_shape_that_reaches_a_record_stays() -> None:
     short = source(Shape("people", fields("id")), [Node(1)], [])
     long = source(Shape("people", (*fields("id"), Field("more", lambda _row, _scope: True))), [Node(1)], [])
@@ -116,7 +125,7 @@ async def test_what_is_excluded_is_neither_told_nor_loaded() -> None:
     asked: list[list[int]] = []
     people = source(shape("people"), [Node(1)], asked)
     primary = shape("things", Edge("friend_id", "person", unless=("user", "author")))
-    scope = Scope(None, "en", SCOPE.files, frozenset({"author"}))
+    scope = replace(SCOPE, excluded=frozenset({"author"}))
     assert await answer({"person": people}, primary, [Node(9, friend_id=1)], scope) == {"things": [{"id": 9}]}
     assert asked == []
 
@@ -134,7 +143,7 @@ async def test_parents_of_its_own_kind_go_under_a_root_of_their_own() -> None:
     assert [row["id"] for row in told["parent_things"]] == [1, 2]
     assert [row["id"] for row in told["things"]] == [3, 2]
     assert told["parent_things"][1] == {"id": 2, "next_id": 1, "friend_id": 7}
-    assert asked == [[1, 2], [3]]  # one query a level, for both roots; nothing is loaded twice
+    assert asked == [[1]]  # for both roots; the primary rows are there already
 
 
 async def test_lists_of_ids_tell_those_that_are_there_in_their_order() -> None:
@@ -146,9 +155,7 @@ async def test_lists_of_ids_tell_those_that_are_there_in_their_order() -> None:
     assert [row["friend_ids"] for row in told["things"]] == [[3, 1], [], [1, 2]]
     assert [row["id"] for row in told["people"]] == [3, 1, 2]
     assert asked == [[1, 2, 3, 4]]
-    without = await answer(
-        {"person": people}, primary, rows, Scope(None, "en", SCOPE.files, frozenset({"friend"}))
-    )
+    without = await answer({"person": people}, primary, rows, replace(SCOPE, excluded=frozenset({"friend"})))
     assert without == {"things": [{"id": 9}, {"id": 8}, {"id": 7}]}
 
 
