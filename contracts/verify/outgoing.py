@@ -61,13 +61,17 @@ class Listener:
         return web.Response(text=_PAGE.format(url=self.url), content_type="text/html")
 
     async def _oauth(self, request: web.Request) -> web.Response:
-        """An authorization code is `uid~email~name`; it serves as the access token, too."""
+        """An authorization code is `uid~email~name`; it serves as the access token, too. Any other is refused."""
         what = request.match_info["what"]
         told = {**request.query, **(await request.post() if request.method == "POST" else {})}
         if what == "token":
+            if "~" not in str(told.get("code", "")):
+                return web.json_response({"error": "invalid_grant"}, status=400)
             return web.json_response({"access_token": str(told.get("code", "")), "token_type": "Bearer"})
         if what == "profile":
-            bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+            # The recorder read headers as Latin-1, and so do names that come back in them.
+            sent = [text for name, text in request.raw_headers if name.lower() == b"authorization"]
+            bearer = b"".join(sent).decode("latin-1").removeprefix("Bearer ")
             token = str(told.get("access_token") or told.get("oauth_token") or bearer)
             uid, email, name = [*token.split("~"), "", "", ""][:3]
             return web.json_response({"uid": uid, "email": email, "name": name})

@@ -18,6 +18,7 @@ from services.kernel.db import Database
 from services.kernel.http import BUILD_HEADER, Handler, Stack
 from services.kernel.log import logger
 from services.kernel.metrics import Metrics
+from services.kernel.outbound import Outbound
 from services.kernel.outbox import Publisher, redis_at
 from services.kernel.readiness import readiness
 from services.kernel.routes import Route
@@ -26,7 +27,7 @@ from services.kernel.sideload import Catalogue
 from services.kernel.sql import Statement
 from services.kernel.tokens import Randomness, system_randomness
 from services.reactions import handlers as reactions
-from services.sessions import bearers, identities
+from services.sessions import bearers, identities, providers
 from services.sessions import handlers as sessions
 from services.users import accounts
 from services.users import handlers as users
@@ -68,6 +69,7 @@ def build(settings: Settings, random: Randomness = system_randomness) -> web.App
         async with (
             Database.open(settings.database, tell_slow) as database,
             Cache.open(settings.redis_url) as cache,
+            Outbound.open(providers.hosts(settings.environment)) as outbound,
             _publishing(settings, database),
         ):
             app[DATABASE] = database
@@ -82,6 +84,7 @@ def build(settings: Settings, random: Randomness = system_randomness) -> web.App
                 redeemers=sessions.REDEEMERS,
                 welcome=sessions.welcome,
                 cache=cache,
+                outbound=outbound,
                 metrics=app[METRICS],
                 log=logger(),
             )

@@ -80,6 +80,12 @@ class DeadlineError(UnavailableError):
     code = "deadline"
 
 
+class ElsewhereError(UnavailableError):
+    """Another server that we ask is away, too slow, or answers nothing that is of use; `str()` says which."""
+
+    code = "elsewhere"
+
+
 class ReadOnlyError(ServiceError):
     """A request that may only read, such as one that is compared with the other side's answer, would write."""
 
@@ -169,6 +175,22 @@ class UnpermittedParametersError(ControllerError):
     def __init__(self, names: list[str]) -> None:
         """`names` of the keys."""
         super().__init__(f"found unpermitted parameters: {', '.join(names)}")
+
+
+class PageError(ServiceError):
+    """What people see who followed a link: a page, or its sentence where JSON is wanted (respond_with_error)."""
+
+    from_controller = True
+
+    def __init__(self, sentence: str, page: bytes, cause: str = "") -> None:
+        """`page` is the HTML that says the sentence; `cause` is for the log alone."""
+        super().__init__(cause or sentence)
+        self.sentence = sentence
+        self.page = page
+
+    def body(self) -> dict[str, Any]:
+        """The sentence."""
+        return {"error": self.sentence}
 
 
 class SignedOutError(ServiceError):

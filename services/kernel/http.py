@@ -44,6 +44,7 @@ from services.kernel.errors import (
     ForgeryError,
     InternalError,
     NoRouteError,
+    PageError,
     ServiceError,
     TooManyRequestsError,
 )
@@ -51,6 +52,7 @@ from services.kernel.files import StoredFiles
 from services.kernel.log import Logger
 from services.kernel.mail import Postman
 from services.kernel.metrics import Metrics
+from services.kernel.outbound import Outbound
 from services.kernel.params import Params
 from services.kernel.ratelimit import RateLimits
 from services.kernel.redeem import Redeemer, redeem_pending
@@ -71,6 +73,7 @@ SECURITY_HEADERS = {
 """What Rails adds to every answer of a controller."""
 
 JSON_TYPE = "application/json; charset=utf-8"
+HTML_TYPE = "text/html; charset=utf-8"
 _OUTER_JSON_TYPE = "application/json; charset=UTF-8"
 
 _NOT_IN_REQUEST_ID = re.compile(r"[^\w\-@]", re.ASCII)
@@ -95,7 +98,7 @@ class Reply:
 
 def redirect(url: str) -> Reply:
     """Look elsewhere, as Rails says it."""
-    headers = {"location": url, "content-type": "text/html; charset=utf-8", "cache-control": "no-cache"}
+    headers = {"location": url, "content-type": HTML_TYPE, "cache-control": "no-cache"}
     return Reply(b"", HTTPStatus.FOUND, headers)
 
 
@@ -109,6 +112,7 @@ class Context:
     web: WebSession
     cache: Cache
     postman: Postman
+    outbound: Outbound
     params: Params
     actor: Actor
     locale: str
@@ -192,11 +196,13 @@ class Stack:
         redeemers: Sequence[Redeemer] = (),
         welcome: Callable[[Context], Awaitable[None]],
         cache: Cache,
+        outbound: Outbound,
         metrics: Metrics,
         log: Logger,
     ) -> None:
         """Everything a request may need comes in here, once. `welcome` completes a sign-in by remember-me."""
         self._cache = cache
+        self._outbound = outbound
         self._redeemers = redeemers
         self._welcome = welcome
         self._postman = Postman(settings.smtp, settings.site)
@@ -321,6 +327,7 @@ class Stack:
             asked.session,
             self._cache,
             self._postman,
+            self._outbound,
             params,
             actor,
             locale,
@@ -456,13 +463,15 @@ def failure(request: web.Request, error: ServiceError) -> web.Response:
         return web.Response(status=error.status, text=page, content_type="text/html")
     if isinstance(error, TooManyRequestsError):
         return web.Response(status=error.status, text="Retry later\n", headers=error.headers)
-    body = encode(error.body())
+    body, kind = encode(error.body()), JSON_TYPE
     if not error.from_controller:
         headers = {"content-type": _OUTER_JSON_TYPE, **error.headers}
         return web.Response(status=error.status, body=body, headers=headers)
+    if isinstance(error, PageError) and not wants_json(request):
+        body, kind = error.page, HTML_TYPE
     headers = {
         **SECURITY_HEADERS,
-        "content-type": JSON_TYPE,
+        "content-type": kind,
         "vary": "Accept-Encoding",
         "cache-control": "no-cache",
     }

@@ -125,6 +125,8 @@ class Settings:
     """How many wrong passwords lock an account."""
     link_minutes: int
     """How long mailed links and codes work."""
+    oauth_state: bool
+    """Whether people bring back from other services what they were sent with (`BANYAN_OAUTH_STATE=on`)."""
     environment: Mapping[str, str] = field(repr=False, compare=False)
     """All variables, for what is only passed on (the client's theme and features)."""
     release: str
@@ -164,6 +166,7 @@ class Settings:
             smtp=read.smtp(),
             most_login_attempts=read.integer("MAX_LOGIN_ATTEMPTS", 20, least=1),
             link_minutes=read.integer("LOGIN_TOKEN_EXPIRATION_MINUTES", 1440, least=1),
+            oauth_state=read.choice("BANYAN_OAUTH_STATE", ("off", "on")) == "on",
             environment=dict(environment),
             release=environment.get("RELEASE") or LOOMIO_VERSION,
             build=environment.get("BANYAN_BUILD") or environment.get("RELEASE") or LOOMIO_VERSION,

@@ -164,8 +164,10 @@ async def do_register(context: Context, existing: Login | None, email: str, said
     return completed or login
 
 
-async def do_add_user(context: Context, email: str) -> Login:
-    """An account of which no more than the address is known."""
+async def do_add_user(
+    context: Context, email: str, *, name: str | None = None, verified: bool = False
+) -> Login:
+    """An account of which no more is known than the address, perhaps a name, and whether the address is theirs."""
 
     async def write() -> Login | None:
         now = column_time(context)
@@ -173,9 +175,11 @@ async def do_add_user(context: Context, email: str) -> Login:
         (user_id,) = await store.add_user(
             context.db,
             email=email,
+            verified=verified,
+            name=name,
             username=username,
             key=await _free_key(context),
-            initials=initials(None, email)[:3],
+            initials=initials(name, email)[:3],
             unsubscribe_token=base58(context.random),
             email_api_key=base58(context.random),
             api_key=base58(context.random),
@@ -183,6 +187,8 @@ async def do_add_user(context: Context, email: str) -> Login:
             now=now,
         )
         changes = {"email": [None, email], "username": [None, username]}
+        if name is not None:
+            changes["name"] = [None, name]
         await add_version(context.db, id=user_id, event="create", changes=changes, now=now)
         return await store.login_of_id(context.db, id=user_id)
 

@@ -35,3 +35,10 @@ class Owner(msgspec.Struct, frozen=True):
     """Whose something is."""
 
     user_id: int | None
+
+
+class KnownIdentity(msgspec.Struct, frozen=True):
+    """A row of `omniauth_identities`, and whose it is."""
+
+    id: int
+    user_id: int | None

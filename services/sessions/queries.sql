@@ -134,11 +134,12 @@ SELECT id FROM users WHERE username = :name::varchar
 SELECT id FROM users WHERE key = :key::varchar
 
 -- name: add_user
--- A new account, of which no more than the address is known.
-INSERT INTO users (email, username, key, avatar_initials, unsubscribe_token, email_api_key, api_key, secret_token,
-                   created_at, updated_at)
-VALUES (:email::citext, :username::varchar, :key::varchar, :initials::varchar, :unsubscribe_token::varchar,
-        :email_api_key::varchar, :api_key::varchar, :secret_token::varchar, :now::timestamp, :now::timestamp)
+-- A new account, of which little more than the address is known.
+INSERT INTO users (email, email_verified, name, username, key, avatar_initials, unsubscribe_token, email_api_key,
+                   api_key, secret_token, created_at, updated_at)
+VALUES (:email::citext, :verified::boolean, :name::varchar, :username::varchar, :key::varchar, :initials::varchar,
+        :unsubscribe_token::varchar, :email_api_key::varchar, :api_key::varchar, :secret_token::varchar,
+        :now::timestamp, :now::timestamp)
 RETURNING id
 
 -- name: complete_user
@@ -152,3 +153,44 @@ UPDATE users
 -- name: identity_owner
 -- Whose identity of another service this is.
 SELECT user_id::bigint AS user_id FROM omniauth_identities WHERE id = :id::bigint
+
+-- name: identity_of_uid
+-- An identity of another service, by what that service calls it.
+SELECT id, user_id::bigint AS user_id
+  FROM omniauth_identities
+ WHERE identity_type = :identity_type::varchar AND uid = :uid::varchar
+ ORDER BY id
+ LIMIT 1
+
+-- name: add_identity
+-- A new identity, perhaps already somebody's.
+INSERT INTO omniauth_identities (user_id, identity_type, uid, email, name, logo, access_token, created_at, updated_at)
+VALUES (:user_id::integer, :identity_type::varchar, :uid::varchar, :email::varchar, :name::varchar, :logo::varchar,
+        :access_token::varchar, :now::timestamp, :now::timestamp)
+RETURNING id
+
+-- name: update_identity
+-- What a service says of somebody now. What it does not tell stays.
+UPDATE omniauth_identities
+   SET email = :email::varchar, name = coalesce(:name::varchar, name), logo = coalesce(:logo::varchar, logo),
+       access_token = :access_token::varchar, updated_at = :now::timestamp
+ WHERE id = :id::bigint
+   AND (email, name, logo, access_token) IS DISTINCT FROM
+       (:email::varchar, coalesce(:name::varchar, name), coalesce(:logo::varchar, logo), :access_token::varchar)
+
+-- name: delete_identity
+-- Somebody is not known to a service any more.
+DELETE FROM omniauth_identities
+ WHERE id = (SELECT id
+               FROM omniauth_identities
+              WHERE user_id = :user_id::integer AND identity_type = :identity_type::varchar
+              ORDER BY id
+              LIMIT 1)
+RETURNING id
+
+-- name: force_attributes
+-- Name and address as another service has them.
+UPDATE users
+   SET name = :name::varchar, email = :email::citext, avatar_initials = :initials::varchar,
+       updated_at = :now::timestamp
+ WHERE id = :id::bigint

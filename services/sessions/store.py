@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from services.kernel import sql
-from services.sessions.model import Login, MailedCode, Owner
+from services.sessions.model import KnownIdentity, Login, MailedCode, Owner
 
 queries = sql.load(__file__)
 
@@ -13,6 +13,7 @@ login_of_id = queries.one("login_of_id", Login)
 unverified_of_email = queries.one("unverified_of_email", Login)
 token_of_code = queries.one("token_of_code", MailedCode)
 identity_owner = queries.one("identity_owner", Owner)
+identity_of_uid = queries.one("identity_of_uid", KnownIdentity)
 locked_ids = queries.values("locked_ids", int)
 others_of_email = queries.values("others_of_email", int)
 usernames_taken = queries.values("usernames_taken", int)
@@ -32,3 +33,7 @@ detect_locale = queries.command("detect_locale")
 adopt_identity = queries.command("adopt_identity")
 add_user = queries.values("add_user", int)
 complete_user = queries.command("complete_user")
+add_identity = queries.values("add_identity", int)
+update_identity = queries.command("update_identity")
+delete_identity = queries.values("delete_identity", int)
+force_attributes = queries.command("force_attributes")

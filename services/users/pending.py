@@ -191,7 +191,9 @@ async def _of_login_token(context: Context, token: LoginToken) -> dict[str, Any]
 
 async def _of_identity(context: Context, identity: Identity) -> dict[str, Any]:
     person = await _verified(context, identity.email)
-    told = _base(context, person, name=identity.name, email=identity.email, status=email_status(person))
+    # Loomio looks for whoever has no address where the identity's is nobody's, and finds erased accounts.
+    status = email_status(person or await store.load_erased_person(context.db))
+    told = _base(context, person, name=identity.name, email=identity.email, status=status)
     return told | {
         "identity_type": identity.identity_type,
         "avatar_kind": "uploaded" if (identity.logo or "").strip() else "initials",

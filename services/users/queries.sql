@@ -30,6 +30,10 @@ SELECT u.id, u.name, u.email::text AS email, u.username, u.avatar_initials, u.av
 -- Who has this address; capitals make no difference.
 SELECT id FROM users WHERE email = :email::citext ORDER BY id LIMIT 1
 
+-- name: id_without_email
+-- Somebody whose account was erased.
+SELECT id FROM users WHERE email IS NULL ORDER BY id LIMIT 1
+
 -- name: id_of_unsubscribe_token
 -- Whose mails carry this token.
 SELECT id FROM users WHERE unsubscribe_token = :token::varchar ORDER BY id LIMIT 1

@@ -15,6 +15,7 @@ queries = sql.load(__file__)
 _authors = queries.many("authors", Author)
 _persons = queries.many("persons", Person)
 _id_of_email = queries.values("id_of_email", int)
+_id_without_email = queries.values("id_without_email", int)
 _id_of_unsubscribe_token = queries.values("id_of_unsubscribe_token", int)
 add_version = queries.command("add_version")
 """A step in the history of an account."""
@@ -44,6 +45,12 @@ async def load_person_of_email(db: sql.Executor, email: str | None) -> Person | 
     """Whose address this is; capitals make no difference."""
     found = [] if email is None else await _id_of_email(db, email=email)
     return (await load_persons(db, found)).get(found[0]) if found else None
+
+
+async def load_erased_person(db: sql.Executor) -> Person | None:
+    """The first account that was erased."""
+    found = await _id_without_email(db)
+    return await _person(db, id=found[0]) if found else None
 
 
 async def find_unsubscriber(db: sql.Executor, token: str) -> int:

@@ -17,9 +17,11 @@ ENDPOINTS = {
     "registrations#oauth",
     "sessions#create",
     "sessions#destroy",
+    "web/identities/oauth#create",
+    "web/identities/oauth#destroy",
 }
 
-NOT_YET = ("/oauth/", "/invitations/", "/api/v1/announcements")
+NOT_YET = ("/invitations/", "/api/v1/announcements")
 """Paths of other verticals, which some of the recorded cases begin with."""
 
 DELIBERATE = {
@@ -68,6 +70,8 @@ async def test_every_recorded_case_does_what_was_recorded(
             SMTP_PORT=str(mail.port),
             RELEASE=release_of(cases),
             BANYAN_NOW="",
+            OAUTH_TOKEN_URL=f"{outgoing.url}/oauth/token",
+            OAUTH_PROFILE_URL=f"{outgoing.url}/oauth/profile",
         ) as service,
     ):
         server = Address.of(f"http://127.0.0.1:{service.server.port}")

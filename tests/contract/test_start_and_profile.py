@@ -22,17 +22,12 @@ ENDPOINTS = [
     "web/identities/oauth",
 ]
 
-NOT_SERVED = {"/google", "/nextcloud", "/oauth"}
-"""Disconnecting from another service: the legacy's."""
-
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 async def test_every_recorded_case_is_answered_as_recorded(
     endpoint: str, corpus: Corpus, sample_url: str, valkey: ValkeyServer
 ) -> None:
-    cases = [
-        case for case in corpus.reads() if case.endpoint == endpoint and case.request.path not in NOT_SERVED
-    ]
+    cases = [case for case in corpus.reads() if case.endpoint == endpoint]
     assert cases
     wrong: list[str] = []
     async with running_service(corpus, sample_url, REDIS_URL=valkey.url()) as service:
