@@ -11,12 +11,14 @@ from proxy.routing.lane cimport Lane, Verdict
 from proxy.routing.match cimport Matcher
 from proxy.routing.subject cimport SubjectReader
 from proxy.routing.visitor cimport Visitor
+from proxy.telemetry.crowd cimport Census
 from proxy.telemetry.log cimport AccessLog
-from proxy.telemetry.metrics cimport Recorder
+from proxy.telemetry.metrics cimport Meter, Recorder
 
 
 cdef class Account:
-    cdef public object cell, crowd
+    cdef public Meter meter
+    cdef public Census census
     cdef public str decisions, place
 
 
@@ -53,4 +55,5 @@ cdef class Edge:
     cpdef bytes new_request_id(self)
     cpdef bint fall_back(self, Exchange exchange) except -1
     cpdef bytes own_cookie(self, Exchange exchange, ResponseHead answer)
+    @cython.locals(account=Account, meter=Meter, census=Census)
     cpdef account(self, Exchange exchange, double now)

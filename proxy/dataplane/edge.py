@@ -28,8 +28,8 @@ from proxy.model import HeadLimits
 from proxy.routing.lane import Lane, Reason, Verdict
 from proxy.routing.split import choose, headers_looked_at
 from proxy.routing.visitor import Visitor, needs_no_cookie
-from proxy.telemetry.crowd import Crowd
-from proxy.telemetry.metrics import Cell, Placing, Recorder, Snapshot, series
+from proxy.telemetry.crowd import Census
+from proxy.telemetry.metrics import Meter, Placing, Recorder, Snapshot, series
 from proxy.telemetry.stalls import Stalls
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ class Generation:
             route, reason, side = exchange.lane.route, verdict.reason, verdict.side
             group = route.group.name if route.group else ""
             account = self._accounts[verdict] = Account(
-                recorder.cell(route.name, group, side, _PLACINGS.get(reason, "kept")),
+                recorder.meter(route.name, group, side, _PLACINGS.get(reason, "kept")),
                 series("banyan_edge_decisions_total", reason=reason, side=side),
                 log.place(route.name, group, side, reason, self.table.generation),
-                recorder.crowd(group, side, route.group.epoch)
+                recorder.census(group, side, route.group.epoch)
                 if route.group is not None and reason is Reason.SHARE
                 else None,
             )
@@ -92,13 +92,13 @@ class Generation:
 class Account:
     """Where exchanges of one kind are counted, and what their log lines have in common."""
 
-    __slots__ = ("cell", "crowd", "decisions", "place")
+    __slots__ = ("census", "decisions", "meter", "place")
 
-    def __init__(self, cell: Cell, decisions: str, place: str, crowd: Crowd | None) -> None:
-        self.cell = cell
+    def __init__(self, meter: Meter, decisions: str, place: str, census: Census | None) -> None:
+        self.meter = meter
         self.decisions = decisions
         self.place = place
-        self.crowd = crowd
+        self.census = census
 
 
 class _Handshake(TypedDict, total=False):
@@ -235,17 +235,17 @@ class Edge:
         seconds = now - exchange.started_at
         failure = exchange.failure
         account = exchange.generation.account(exchange, self.recorder, self._access_log)
-        cell = account.cell
+        meter, census = account.meter, account.census
         faulty = bool(failure) and not failure.startswith("client_")
-        at = cell.add(exchange.status, seconds, faulty, exchange.bytes_in, exchange.bytes_out)
-        if account.crowd is not None and exchange.subject:
-            account.crowd.add(exchange.subject, at, faulty or exchange.status >= 500)
+        at = meter.add(exchange.status, seconds, faulty, exchange.bytes_in, exchange.bytes_out)
+        if census is not None and exchange.subject:
+            census.add(exchange.subject, at, faulty or exchange.status >= 500)
         counters = self.recorder.counters
         counters[account.decisions] += 1
         if failure:
-            counters[series("banyan_edge_failures_total", code=failure, side=cell.side)] += 1
+            counters[series("banyan_edge_failures_total", code=failure, side=meter.side)] += 1
         if exchange.retried:
-            counters[series("banyan_edge_retries_total", side=cell.side)] += 1
+            counters[series("banyan_edge_retries_total", side=meter.side)] += 1
         if self._access_log.on:
             first_byte = exchange.first_byte_at - exchange.started_at if exchange.first_byte_at else 0.0
             self._access_log.line(

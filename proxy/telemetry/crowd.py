@@ -21,8 +21,6 @@ import msgspec
 
 REGISTERS: Final = 256
 STRATA: Final = 64
-_RANK_BITS: Final = 50
-_RANK_MASK: Final = (1 << _RANK_BITS) - 1
 _ALPHA: Final = 0.7213 / (1 + 1.079 / REGISTERS)  # Flajolet et al., HyperLogLog (2007)
 
 
@@ -45,19 +43,6 @@ class Crowd(msgspec.Struct):
         """What it is found by."""
         return self.group, self.side
 
-    def add(self, user: int, level: int, bad: bool) -> None:
-        """Count one request of the user with this hash; `level` is the number of its latency bin."""
-        place = user >> 56
-        rank = _RANK_BITS + 1 - (user & _RANK_MASK).bit_length()
-        if rank > self.registers[place]:
-            self.registers[place] = rank
-        stratum = user >> 50 & 63
-        self.requests[stratum] += 1
-        self.levels[stratum] += level
-        self.squares += level * level
-        if bad:
-            self.errors[stratum] += 1
-
     @property
     def users(self) -> float:
         """About how many different users were counted."""
@@ -74,6 +59,38 @@ class Crowd(msgspec.Struct):
         self.errors = [a + b for a, b in zip(self.errors, other.errors, strict=True)]
         self.levels = [a + b for a, b in zip(self.levels, other.levels, strict=True)]
         self.squares += other.squares
+
+
+class Census:
+    """Counts the users of a crowd as they come: its lists are the crowd's own, its sum is written there when asked."""
+
+    __slots__ = ("_crowd", "_errors", "_levels", "_registers", "_requests", "_squares")
+
+    def __init__(self, crowd: Crowd) -> None:
+        self._crowd = crowd
+        self._registers = crowd.registers
+        self._requests = crowd.requests
+        self._errors = crowd.errors
+        self._levels = crowd.levels
+        self._squares = crowd.squares
+
+    def add(self, user: int, level: int, bad: bool) -> None:
+        """Count one request of the user with this hash; `level` is the number of its latency bin."""
+        place = user >> 56
+        rank = 51 - (user & 0x3_FFFF_FFFF_FFFF).bit_length()
+        if rank > self._registers[place]:
+            self._registers[place] = rank
+        stratum = user >> 50 & 63
+        self._requests[stratum] += 1
+        self._levels[stratum] += level
+        self._squares += level * level
+        if bad:
+            self._errors[stratum] += 1
+
+    def taken(self) -> Crowd:
+        """The crowd as it is now."""
+        self._crowd.squares = self._squares
+        return self._crowd
 
 
 def newest(crowds: Iterable[Crowd]) -> list[Crowd]:

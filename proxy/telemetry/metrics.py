@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from proxy.telemetry.crowd import Crowd, newest
+from proxy.telemetry.crowd import Census, Crowd, newest
 
 # Upper bounds of the latency bins in seconds: 100 µs to about 60 s, each 25 % wider than the one before.
 BOUNDS: Final = tuple(round(0.0001 * 1.25**step, 9) for step in range(60))
@@ -46,18 +46,6 @@ class Cell(msgspec.Struct):
     def key(self) -> tuple[str, str, str, Placing]:
         """What it is found by."""
         return self.route, self.group, self.side, self.placing
-
-    def add(self, status: int, seconds: float, failed: bool, bytes_in: int, bytes_out: int) -> int:
-        """Count one exchange; the number of its latency bin."""
-        self.statuses[status // 100] += 1
-        at = bisect_left(BOUNDS, seconds)
-        self.bins[at] += 1
-        self.seconds += seconds
-        self.bytes_in += bytes_in
-        self.bytes_out += bytes_out
-        if failed:
-            self.failed += 1
-        return at
 
     @property
     def requests(self) -> int:
@@ -94,6 +82,43 @@ class Cell(msgspec.Struct):
         )
 
 
+class Meter:
+    """Counts into a cell as exchanges end: its lists are the cell's own, its sums are written there when asked."""
+
+    __slots__ = ("_bins", "_bytes_in", "_bytes_out", "_cell", "_failed", "_seconds", "_statuses", "side")
+
+    def __init__(self, cell: Cell) -> None:
+        self.side = cell.side
+        self._cell = cell
+        self._statuses = cell.statuses
+        self._bins = cell.bins
+        self._failed = cell.failed
+        self._seconds = cell.seconds
+        self._bytes_in = cell.bytes_in
+        self._bytes_out = cell.bytes_out
+
+    def add(self, status: int, seconds: float, failed: bool, bytes_in: int, bytes_out: int) -> int:
+        """Count one exchange; the number of its latency bin."""
+        self._statuses[status // 100] += 1
+        at = bisect_left(BOUNDS, seconds)
+        self._bins[at] += 1
+        self._seconds += seconds
+        self._bytes_in += bytes_in
+        self._bytes_out += bytes_out
+        if failed:
+            self._failed += 1
+        return at
+
+    def taken(self) -> Cell:
+        """The cell as it is now."""
+        cell = self._cell
+        cell.failed = self._failed
+        cell.seconds = self._seconds
+        cell.bytes_in = self._bytes_in
+        cell.bytes_out = self._bytes_out
+        return cell
+
+
 def percentile(bins: list[int], share: float) -> float:
     """The latency (seconds) that `share` of the counted stay below; 0 where nothing was counted.
 
@@ -128,28 +153,30 @@ class Recorder:
     """What a worker counts into. Cells outlive generations: they are found by names."""
 
     def __init__(self) -> None:
-        self._cells: dict[tuple[str, str, str, Placing], Cell] = {}
-        self._crowds: dict[tuple[str, str], Crowd] = {}
+        self._meters: dict[tuple[str, str, str, Placing], Meter] = {}
+        self._crowds: dict[tuple[str, str], tuple[int, Census]] = {}
         self.counters: Counter[str] = Counter()
 
-    def cell(self, route: str, group: str, side: str, placing: Placing = "kept") -> Cell:
-        """The cell of a route on a side."""
+    def meter(self, route: str, group: str, side: str, placing: Placing = "kept") -> Meter:
+        """What counts a route on a side."""
         key = (route, group, side, placing)
-        cell = self._cells.get(key)
-        if cell is None:
-            cell = self._cells[key] = Cell(*key)
-        return cell
+        meter = self._meters.get(key)
+        if meter is None:
+            meter = self._meters[key] = Meter(Cell(*key))
+        return meter
 
-    def crowd(self, group: str, side: str, epoch: int) -> Crowd:
-        """The users of a group on a side. Those of an earlier epoch are forgotten, stragglers among them."""
-        crowd = self._crowds.get((group, side))
-        if crowd is None or crowd.epoch < epoch:
-            crowd = self._crowds[group, side] = Crowd(group, side, epoch)
-        return crowd if crowd.epoch == epoch else Crowd(group, side, epoch)
+    def census(self, group: str, side: str, epoch: int) -> Census:
+        """What counts the users of a group on a side. Those of an earlier epoch are forgotten, even stragglers."""
+        known = self._crowds.get((group, side))
+        if known is None or known[0] < epoch:
+            known = self._crowds[group, side] = (epoch, Census(Crowd(group, side, epoch)))
+        return known[1] if known[0] == epoch else Census(Crowd(group, side, epoch))
 
     def snapshot(self, gauges: dict[str, float]) -> Snapshot:
         """Everything so far."""
-        return Snapshot(list(self._cells.values()), dict(self.counters), gauges, list(self._crowds.values()))
+        cells = [meter.taken() for meter in self._meters.values()]
+        crowds = [census.taken() for _, census in self._crowds.values()]
+        return Snapshot(cells, dict(self.counters), gauges, crowds)
 
 
 def total(snapshots: Sequence[Snapshot]) -> Snapshot:

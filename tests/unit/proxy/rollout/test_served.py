@@ -26,10 +26,10 @@ class Worker:
         self, side: str, count: int, *, epoch: int = 1, status: int = 200, placing: Placing = "drawn"
     ) -> None:
         for number in range(count):
-            at = self.recorder.cell("r", "u", side, placing).add(status, 0.02, False, 0, 0)
+            at = self.recorder.meter("r", "u", side, placing).add(status, 0.02, False, 0, 0)
             if placing == "drawn":
                 user = (number * 0x9E3779B97F4A7C15) % 2**64
-                self.recorder.crowd("u", side, epoch).add(user, at, status >= 500)
+                self.recorder.census("u", side, epoch).add(user, at, status >= 500)
 
     def told(self) -> Snapshot:
         return msgspec.msgpack.decode(
@@ -86,7 +86,7 @@ def test_where_users_are_not_told_apart_failures_count_as_everybodys() -> None:
     worker, served = Worker(), Served()
     observe(served, worker, 0)
     for _ in range(64):
-        worker.recorder.cell("r", "u", "python", "drawn").add(503, 0.01, False, 0, 0)
+        worker.recorder.meter("r", "u", "python", "drawn").add(503, 0.01, False, 0, 0)
     observe(served, worker, 1)
     recent = served.traffic(UNIT, 1)["u"].new.recent
     assert recent.errors == recent.requests == [1.0] * 64

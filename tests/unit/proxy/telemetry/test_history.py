@@ -9,11 +9,11 @@ from proxy.telemetry.metrics import Recorder, Snapshot
 
 def test_points_are_what_happened_in_a_step() -> None:
     recorder, history = Recorder(), History(10)
-    cell = recorder.cell("a#index", "a", "python")
-    cell.add(200, 0.01, False, 0, 0)
+    meter = recorder.meter("a#index", "a", "python")
+    meter.add(200, 0.01, False, 0, 0)
     history.add(100, _copy(recorder))  # what was before is nobody's step
     for status in (200, 200, 200, 500):
-        cell.add(status, 0.1, False, 0, 0)
+        meter.add(status, 0.1, False, 0, 0)
     history.add(105, _copy(recorder))
     assert history.of(["a"], "python") == []
     history.add(110, _copy(recorder))
@@ -25,9 +25,9 @@ def test_points_are_what_happened_in_a_step() -> None:
 def test_a_quiet_side_has_points_at_zero_and_groups_add_up() -> None:
     recorder, history = Recorder(), History(10)
     history.add(0, _copy(recorder))
-    recorder.cell("a#index", "a", "python").add(200, 0.1, False, 0, 0)
+    recorder.meter("a#index", "a", "python").add(200, 0.1, False, 0, 0)
     for _ in range(3):
-        recorder.cell("b#index", "b", "python").add(500, 0.2, False, 0, 0)
+        recorder.meter("b#index", "b", "python").add(500, 0.2, False, 0, 0)
     history.add(10, _copy(recorder))
     history.add(20, _copy(recorder))
     busy, quiet = history.of(["a", "b"], "python")
@@ -39,7 +39,7 @@ def test_a_quiet_side_has_points_at_zero_and_groups_add_up() -> None:
 
 def test_it_forgets() -> None:
     recorder, history = Recorder(), History(10)
-    recorder.cell("a#index", "a", "python")
+    recorder.meter("a#index", "a", "python")
     for step in range(KEPT + 50):
         history.add(10.0 * step, _copy(recorder))
     assert len(history.of(["a"], "python")) == KEPT

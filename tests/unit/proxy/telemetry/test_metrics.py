@@ -16,7 +16,7 @@ from proxy.telemetry.window import Window
 
 def recorder_with(requests: int, seconds: float = 0.01, status: int = 200, failed: bool = False) -> Recorder:
     recorder = Recorder()
-    cell = recorder.cell("tags#index", "tags-reads", "python")
+    cell = recorder.meter("tags#index", "tags-reads", "python")
     for _ in range(requests):
         cell.add(status, seconds, failed, 10, 20)
     return recorder
@@ -76,20 +76,20 @@ def test_percentiles_are_close() -> None:
     random = Random(7)
     values = [random.lognormvariate(-4, 1) for _ in range(20_000)]
     recorder = Recorder()
-    cell = recorder.cell("a", "b", "c")
+    meter = recorder.meter("a", "b", "c")
     for value in values:
-        cell.add(200, value, False, 0, 0)
+        meter.add(200, value, False, 0, 0)
     cuts = statistics.quantiles(values, n=100)
     for share, exact in ((0.5, cuts[49]), (0.95, cuts[94]), (0.99, cuts[98])):
-        assert percentile(cell.bins, share) == pytest.approx(exact, rel=0.08)
-    assert percentile([0] * len(cell.bins), 0.5) == 0
+        assert percentile(meter.taken().bins, share) == pytest.approx(exact, rel=0.08)
+    assert percentile([0] * len(meter.taken().bins), 0.5) == 0
 
 
 def test_a_window_sees_only_its_seconds() -> None:
     recorder = recorder_with(100)
     window = Window()
     window.add(100.0, Snapshot(msgspec.convert(msgspec.to_builtins(recorder.snapshot({})), Snapshot).cells))
-    cell = recorder.cell("tags#index", "tags-reads", "python")
+    cell = recorder.meter("tags#index", "tags-reads", "python")
     for _ in range(20):
         cell.add(502, 0.2, True, 0, 0)
     window.add(110.0, recorder.snapshot({}))
