@@ -10,6 +10,7 @@ back in one.
 
 from __future__ import annotations
 
+import functools
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -105,15 +106,21 @@ def _fields(kind: type[Any]) -> list[tuple[str, type[Any], bool]]:
 
 
 def _built(kind: type[Any], truths: frozenset[str]) -> Any:
-    values: dict[str, Any] = {field.name: 1 for field in msgspec.structs.fields(kind)}
+    if not issubclass(kind, msgspec.Struct):
+        return kind()
+    deeper: dict[str, set[str]] = {}
+    for name in truths:
+        record, dot, rest = name.partition(".")
+        if dot:
+            deeper.setdefault(record, set()).add(rest)
+    values: dict[str, Any] = dict.fromkeys(kind.__struct_fields__, 1)
     for name, inner, may_be_missing in _fields(kind):
-        within = frozenset(one[len(name) + 1 :] for one in truths if one.startswith(f"{name}."))
         if inner is bool:
             values[name] = name in truths
-        elif may_be_missing and not within and name not in truths:
+        elif may_be_missing and name not in deeper and name not in truths:
             values[name] = None
         else:
-            values[name] = _built(inner, within)
+            values[name] = _built(inner, frozenset(deeper.get(name, ())))
     return kind(**values)
 
 
@@ -146,7 +153,7 @@ def _proves(policy: Policy[Any], about: Table, name: str, value: bool) -> bool:
         truths = about.truths(row)
         is_true = name in truths or any(one.startswith(f"{name}.") for one in truths)
         if is_true is value:
-            answer = policy.allows(facts_of(about.kind, _otherwise(truths, name)))
+            answer = policy.allows(_built(about.kind, _otherwise(truths, name)))
             if answer is not row.answer:
                 return True
     return False
@@ -167,6 +174,7 @@ def _records(kind: type[Any], before: str = "") -> Iterator[str]:
             yield from _records(inner, f"{before}{name}.")
 
 
+@functools.cache
 def read_by(policy: Policy[Any], about: Table) -> set[str]:
     """What the policy reads in the table's rows, and in those that differ from one of them by one truth."""
     seen: set[str] = set()
@@ -174,7 +182,7 @@ def read_by(policy: Policy[Any], about: Table) -> set[str]:
     for row in about.rows:
         truths = about.truths(row)
         for situation in [truths, *(_otherwise(truths, name) for name in names)]:
-            policy.allows(_Watched(facts_of(about.kind, situation), seen, ""))
+            policy.allows(_Watched(_built(about.kind, situation), seen, ""))
     return seen & names
 
 

@@ -204,10 +204,4 @@ class Policies(Mapping[Ability, Policy[Any]]):
     def check(self, ability: Ability, facts: object) -> None:
         """Go on if `facts` allow it. Raises `AccessDeniedError`."""
         if not self.can(ability, facts):
-            raise AccessDeniedError(told(ability))
-
-
-def told(ability: Ability) -> str:
-    """An ability as the end of a sentence: `update this comment`."""
-    kind, _, action = ability.replace("_", " ").partition(".")
-    return f"{action} this {kind}"
+            raise AccessDeniedError(f"do this ({ability})")

@@ -27,3 +27,12 @@ class Reactables:
     outcomes: list[int]
     polls: list[int]
     stances: list[int]
+
+
+class ReactionFacts(msgspec.Struct, frozen=True):
+    """What decides what one actor may do with one reaction."""
+
+    am_author: bool
+    am_signed_in: bool
+    may_show_record: bool
+    """What the ability to show the record says that it is on; for votes and outcomes, their poll."""

@@ -12,7 +12,8 @@ import msgspec
 
 from services.kernel import locales
 from services.kernel.files import Blob, StoredFiles
-from services.users import labels
+from services.kernel.sideload import Scope
+from services.kernel.texts import Texts
 
 THUMBNAIL_PIXELS = 128
 
@@ -39,11 +40,16 @@ class Author(msgspec.Struct, frozen=True):
     avatar_content_type: str | None
 
 
-def shown_name(person: Author, locale: str) -> str | None:
+def shown_name(person: Author, scope: Scope) -> str | None:
     """The name; for closed and emptied accounts a label; None for those who never gave one."""
     if person.name is None and person.deactivated_at is not None:
-        return labels.deleted(locale)
+        return scope.texts.say("profile_page.deleted_account", scope.locale)
     return person.name
+
+
+def placeholder_name(texts: Texts, language: str, email: str | None) -> str:
+    """What to call somebody who was invited and has not come yet: no more than the host of the address."""
+    return texts.say("user.placeholder_name", language, hostname=(email or "").rpartition("@")[2])
 
 
 def is_nameless(person: Author) -> bool:
@@ -129,3 +135,28 @@ def initials(name: str | None, email: str | None, *, is_closed: bool = False) ->
     else:
         letters = "".join(word[0] for word in (name or "").split())
     return re.sub(r"[^A-Za-z_]", "", letters.upper())
+
+
+class UserFacts(msgspec.Struct, frozen=True):
+    """What decides what one actor may do with one account.
+
+    What two people have in common counts whenever it was: memberships that were revoked and requests to join too
+    (Loomio's queries/contactable_query.rb).
+    """
+
+    is_active: bool
+    """Not closed."""
+    has_email: bool
+    """Not emptied."""
+    is_mine: bool
+    shares_a_group: bool
+    shares_a_thread: bool
+    shares_a_poll: bool
+    am_signed_in: bool
+    am_site_admin: bool
+
+
+class IdentityFacts(msgspec.Struct, frozen=True):
+    """What decides what one actor may do with somebody's account at another service."""
+
+    is_mine: bool
