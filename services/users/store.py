@@ -50,7 +50,7 @@ async def load_person_of_email(db: sql.Executor, email: str | None) -> Person | 
 async def load_erased_person(db: sql.Executor) -> Person | None:
     """The first account that was erased."""
     found = await _id_without_email(db)
-    return await _person(db, id=found[0]) if found else None
+    return (await load_persons(db, found)).get(found[0]) if found else None
 
 
 async def find_unsubscriber(db: sql.Executor, token: str) -> int:
