@@ -9,11 +9,12 @@ from services.boot import site as sites
 from services.boot.restricted import restricted_payload
 from services.kernel.errors import BadRequestError
 from services.kernel.http import Context, Handler
+from services.kernel.parameters import text
 from services.kernel.routes import Route
 from services.kernel.settings import LOOMIO_VERSION, Settings
 from services.kernel.websession import CSRF_COOKIE
 from services.users import pending, store
-from services.users.handlers import load_viewer
+from services.users.handlers import UNSUBSCRIBE_TOKEN, load_viewer
 from services.users.model import shown_name
 from services.users.payload import user_payload
 
@@ -68,6 +69,15 @@ def should_reload(version: str, release: str | None, settings: Settings) -> bool
 
 
 ROUTES: tuple[Route[Handler], ...] = (
-    Route("GET", "/api/v1/boot/site", "boot#site", site),
-    Route("GET", "/api/v1/boot/version", "boot#version", version),
+    Route("GET", "/api/v1/boot/site", "boot#site", site, reads=(UNSUBSCRIBE_TOKEN,)),
+    Route(
+        "GET",
+        "/api/v1/boot/version",
+        "boot#version",
+        version,
+        reads=(
+            text("version", "Of the client that runs; 0.0.0 where nothing is said."),
+            text("release", "The release that the client came with."),
+        ),
+    ),
 )

@@ -11,9 +11,10 @@ from services.groups.serializer import GROUP
 from services.kernel.errors import AccessDeniedError, NotFoundError
 from services.kernel.http import Context, Handler
 from services.kernel.locate import named
+from services.kernel.parameters import EXCLUDE_TYPES, PAGE, ids, one_of, record, text
 from services.kernel.routes import Route
 from services.kernel.sideload import Scope
-from services.users.handlers import viewer_id_of
+from services.users.handlers import UNSUBSCRIBE_TOKEN, viewer_id_of
 
 
 async def count_explore_results(context: Context) -> dict[str, Any]:
@@ -77,12 +78,42 @@ async def respond(
     return await context.respond(GROUP, rows, total=total, scope=scope, sources=sources)
 
 
+WORDS = text("q", "What name or description of a group holds.")
+
 ROUTES: tuple[Route[Handler], ...] = (
     Route(
-        "GET", "/api/v1/groups/count_explore_results", "groups#count_explore_results", count_explore_results
+        "GET",
+        "/api/v1/groups/count_explore_results",
+        "groups#count_explore_results",
+        count_explore_results,
+        reads=(WORDS,),
     ),
-    Route("GET", "/api/v1/groups/suggest_handle", "groups#suggest_handle", suggest_handle),
-    Route("GET", "/api/v1/groups/:id/subgroups", "groups#subgroups", subgroups),
-    Route("GET", "/api/v1/groups", "groups#index", index),
-    Route("GET", "/api/v1/profile/groups", "profile#groups", mine),
+    Route(
+        "GET",
+        "/api/v1/groups/suggest_handle",
+        "groups#suggest_handle",
+        suggest_handle,
+        reads=(text("name", "Of the new group."), text("parent_handle", "Of the group it will lie in.")),
+    ),
+    Route(
+        "GET",
+        "/api/v1/groups/:id/subgroups",
+        "groups#subgroups",
+        subgroups,
+        reads=(*record("group"), text("key", "As `group_key`."), EXCLUDE_TYPES),
+    ),
+    Route(
+        "GET",
+        "/api/v1/groups",
+        "groups#index",
+        index,
+        reads=(
+            ids("xids", "Ids of groups, joined by x; without these the public directory is answered."),
+            WORDS,
+            one_of("order", store.ORDERS, "Of the directory; the first is usual."),
+            *PAGE,
+            EXCLUDE_TYPES,
+        ),
+    ),
+    Route("GET", "/api/v1/profile/groups", "profile#groups", mine, reads=(UNSUBSCRIBE_TOKEN, EXCLUDE_TYPES)),
 )

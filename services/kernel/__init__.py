@@ -6,6 +6,7 @@ clock      the time, which a replay of recordings may start elsewhere
 db, sql    connections to Rails' database; named, typed statements from `queries.sql`
 readiness  whether PostgreSQL has what is needed, schema `banyan` too
 params     query strings as Rails reads them, strict where Rails would fall over
+parameters what routes declare that they read of these, for `openapi`
 routes     Rails' path notation → the first route that matches
 credential by what a route knows who asks: session, b2, b3
 bearer     tokens for API clients, signed and read

@@ -20,7 +20,7 @@ import hashlib
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -136,9 +136,11 @@ class Context:
         """The moment, as columns have it: UTC, without saying so."""
         return self.clock().replace(tzinfo=None)
 
-    def scope(self) -> Scope:
-        """What rows are told by, unless an endpoint says otherwise."""
-        return Scope(self.actor.id, self.locale, self.files, self.now, self.params.words("exclude_types"))
+    def scope(self, excluded: frozenset[str] | None = None) -> Scope:
+        """What rows are told by. `excluded`, where an endpoint fixes these, is for the request's `exclude_types`."""
+        if excluded is None:
+            excluded = self.params.words("exclude_types")
+        return Scope(self.actor.id, self.locale, self.files, self.now, excluded)
 
     async def respond(
         self,
@@ -147,18 +149,15 @@ class Context:
         *,
         total: int | None = None,
         scope: Scope | None = None,
-        excluded: frozenset[str] | None = None,
         sources: Catalogue | None = None,
     ) -> dict[str, Any]:
         """`rows` with what they lead to, as Loomio answers collections.
 
-        `total` is the number of rows before paging, None where Loomio does not count. `scope` and `excluded`
-        stand in for the request's own where an endpoint fixes them. `sources` come before the catalogue's:
-        for what Loomio tells only in answers of this kind.
+        `total` is the number of rows before paging, None where Loomio does not count. `scope`
+        stands in for the request's own. `sources` come before the catalogue's: for what Loomio tells only in
+        answers of this kind.
         """
         scope = scope or self.scope()
-        if excluded is not None:
-            scope = replace(scope, excluded=excluded)
         catalogue = {**self.catalogue, **(sources or {})}
         gathered = await gather(self.db, catalogue, shape, rows, scope)
         answer: dict[str, Any] = dict(render(catalogue, shape, rows, gathered, scope))

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from services.kernel import errors
 from services.kernel.credential import INSTALLATION_KEY, USER_KEY, Credential
 from services.kernel.errors import ServiceError
+from services.kernel.parameters import PERSONS, Parameter
 from services.kernel.routes import Route
 from services.kernel.settings import LOOMIO_VERSION
 
@@ -62,10 +64,13 @@ _FORGERY_TOKEN: dict[str, Any] = {
 
 def document(routes: Iterable[Route[Any]]) -> dict[str, Any]:
     """The description of these routes."""
+    routes = list(routes)
+    names = Counter(route.name for route in routes)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         path = _SEGMENT.sub(r"{\1}", route.path)
-        paths.setdefault(path, {})[route.method.lower()] = _operation(route)
+        operation_id = route.name if names[route.name] == 1 else f"{route.name} {route.method} {route.path}"
+        paths.setdefault(path, {})[route.method.lower()] = _operation(route, operation_id)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -88,13 +93,16 @@ def document(routes: Iterable[Route[Any]]) -> dict[str, Any]:
     }
 
 
-def _operation(route: Route[Any]) -> dict[str, Any]:
+def _operation(route: Route[Any], operation_id: str) -> dict[str, Any]:
     parameters: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": _TEXT}
         for name in _SEGMENT.findall(route.path)
     ]
+    in_path = {one["name"] for one in parameters}
+    reads = (*route.reads, *PERSONS) if route.takes.is_persons else route.reads
+    parameters += [_parameter(one) for one in reads if one.name not in in_path]
     operation: dict[str, Any] = {
-        "operationId": route.name,
+        "operationId": operation_id,
         "tags": [route.name.partition("#")[0]],
         "summary": _summary(route.handler),
         "security": SECURITY[route.takes],
@@ -115,6 +123,11 @@ def _operation(route: Route[Any]) -> dict[str, Any]:
     if parameters:
         operation["parameters"] = parameters
     return operation
+
+
+def _parameter(one: Parameter) -> dict[str, Any]:
+    says = {"description": one.says} if one.says else {}
+    return {"name": one.name, "in": "query", "schema": dict(one.schema), **says}
 
 
 def _summary(handler: Callable[..., Any]) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from services.kernel.credential import Credential
+from services.kernel.parameters import Parameter
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 
@@ -33,6 +34,8 @@ class Route(Generic[Handler]):
     """Whether it changes rows though its method is GET."""
     takes: Credential = Credential.SESSION
     """By what it knows who asks."""
+    reads: tuple[Parameter, ...] = ()
+    """What it reads of the query, beside what every route of its kind does."""
 
 
 class Routes(Generic[Handler]):

@@ -8,6 +8,7 @@ from typing import Any
 from services.discussions import store as discussions
 from services.kernel.errors import AccessDeniedError
 from services.kernel.http import Context, Handler
+from services.kernel.parameters import EXCLUDE_TYPES, ids
 from services.kernel.params import Params
 from services.kernel.routes import Route
 from services.polls import store as polls
@@ -42,4 +43,19 @@ def _present(ids: set[int | None]) -> list[int]:
     return [key for key in ids if key is not None]
 
 
-ROUTES: tuple[Route[Handler], ...] = (Route("GET", "/api/v1/reactions", "reactions#index", index),)
+ROUTES: tuple[Route[Handler], ...] = (
+    Route(
+        "GET",
+        "/api/v1/reactions",
+        "reactions#index",
+        index,
+        reads=(
+            ids("comment_ids"),
+            ids("discussion_ids"),
+            ids("outcome_ids"),
+            ids("poll_ids"),
+            ids("stance_ids"),
+            EXCLUDE_TYPES,
+        ),
+    ),
+)

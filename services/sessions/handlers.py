@@ -16,6 +16,7 @@ from services.kernel.errors import (
     UnpermittedParametersError,
 )
 from services.kernel.http import Context, Handler, Reply, redirect
+from services.kernel.parameters import text
 from services.kernel.redeem import Redeemer
 from services.kernel.routes import Route
 from services.sessions import actions, policy, store
@@ -260,7 +261,14 @@ REDEEMERS = (
 )
 
 ROUTES: tuple[Route[Handler], ...] = (
-    Route("POST", "/api/v1/login_tokens", "login_tokens#create", mail_login_token, takes=Credential.BROWSER),
+    Route(
+        "POST",
+        "/api/v1/login_tokens",
+        "login_tokens#create",
+        mail_login_token,
+        takes=Credential.BROWSER,
+        reads=(text("email", "May stand in the body as well."),),
+    ),
     Route("POST", "/api/v1/sessions", "sessions#create", create, takes=Credential.BROWSER),
     Route("DELETE", "/api/v1/sessions", "sessions#destroy", destroy, takes=Credential.BROWSER),
     Route("POST", "/api/v1/registrations", "registrations#create", register, takes=Credential.BROWSER),

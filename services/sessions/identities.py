@@ -14,6 +14,7 @@ import urllib.parse
 from http import HTTPStatus
 from typing import ClassVar
 
+from services.kernel import parameters
 from services.kernel.credential import Credential
 from services.kernel.errors import (
     AccessDeniedError,
@@ -208,11 +209,33 @@ def leave(name: str) -> Handler:
     return handler
 
 
+BROUGHT_BACK = (
+    parameters.text("code", "What the provider gives for somebody who signed in."),
+    parameters.text("error", "Why it signed nobody in."),
+    parameters.text("state", "As it was sent there."),
+)
+
+
 def _routes(name: str) -> tuple[Route[Handler], ...]:
     stable = f"web/identities/{name}"
     return (
-        Route("GET", f"/{name}/oauth", stable, start(name), takes=Credential.BROWSER),
-        Route("GET", f"/{name}/authorize", stable, come_back(name), writes=True, takes=Credential.BROWSER),
+        Route(
+            "GET",
+            f"/{name}/oauth",
+            stable,
+            start(name),
+            takes=Credential.BROWSER,
+            reads=(parameters.text("back_to", "Where to go after signing in."),),
+        ),
+        Route(
+            "GET",
+            f"/{name}/authorize",
+            stable,
+            come_back(name),
+            writes=True,
+            takes=Credential.BROWSER,
+            reads=BROUGHT_BACK,
+        ),
         Route("GET", f"/{name}", stable, leave(name), writes=True, takes=Credential.BROWSER),
     )
 

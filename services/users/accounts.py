@@ -20,6 +20,7 @@ from services.kernel.errors import NotFoundError
 from services.kernel.http import Context, Handler
 from services.kernel.locate import plain_id
 from services.kernel.outbox import push_to_sidekiq
+from services.kernel.parameters import number
 from services.kernel.params import known_ids
 from services.kernel.routes import Route
 from services.users import store
@@ -96,7 +97,23 @@ async def _have_done(context: Context, job_class: str, args: list[sidekiq.Json])
     await push_to_sidekiq(context.db, sidekiq.new_job(job_class, args, jid=jid, now=now), now=now)
 
 
+ID = number("id", "Of the account. May stand in the body as well.")
+
 ROUTES: tuple[Route[Handler], ...] = (
-    Route("POST", "/api/b3/users/deactivate", "b3/users#deactivate", deactivate, takes=Credential.B3),
-    Route("POST", "/api/b3/users/reactivate", "b3/users#reactivate", reactivate, takes=Credential.B3),
+    Route(
+        "POST",
+        "/api/b3/users/deactivate",
+        "b3/users#deactivate",
+        deactivate,
+        takes=Credential.B3,
+        reads=(ID,),
+    ),
+    Route(
+        "POST",
+        "/api/b3/users/reactivate",
+        "b3/users#reactivate",
+        reactivate,
+        takes=Credential.B3,
+        reads=(ID,),
+    ),
 )

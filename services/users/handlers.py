@@ -8,10 +8,13 @@ from typing import Any
 
 from services.kernel.errors import AccessDeniedError
 from services.kernel.http import Context, Handler
+from services.kernel.parameters import EXCLUDE_TYPES, text
 from services.kernel.routes import Route
 from services.users import pending, store
 from services.users.model import Person, email_status
 from services.users.serializer import USER
+
+UNSUBSCRIBE_TOKEN = text("unsubscribe_token", "Stands for whom the mails that carry it went to.")
 
 
 async def viewer_id_of(context: Context) -> int | None:
@@ -56,7 +59,15 @@ async def email_exists(context: Context) -> dict[str, Any]:
 
 
 ROUTES: tuple[Route[Handler], ...] = (
-    Route("GET", "/api/v1/profile/me", "profile#me", me),
-    Route("GET", "/api/v1/profile/email_status", "profile#email_status", email_status_of),
-    Route("GET", "/api/v1/profile/email_exists", "profile#email_exists", email_exists),
+    Route("GET", "/api/v1/profile/me", "profile#me", me, reads=(UNSUBSCRIBE_TOKEN, EXCLUDE_TYPES)),
+    Route(
+        "GET",
+        "/api/v1/profile/email_status",
+        "profile#email_status",
+        email_status_of,
+        reads=(UNSUBSCRIBE_TOKEN, text("email")),
+    ),
+    Route(
+        "GET", "/api/v1/profile/email_exists", "profile#email_exists", email_exists, reads=(text("email"),)
+    ),
 )

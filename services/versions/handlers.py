@@ -8,6 +8,7 @@ from typing import Any
 from services.kernel.errors import AccessDeniedError, NotFoundError
 from services.kernel.http import Context, Handler
 from services.kernel.locate import named
+from services.kernel.parameters import number, record, text
 from services.kernel.params import ruby_to_i
 from services.kernel.routes import Route
 from services.versions import store
@@ -31,7 +32,7 @@ async def show(context: Context) -> dict[str, Any]:
     version = await store.load_version(context.db, item, ruby_to_i(context.params.text("index") or ""))
     if version is None:
         raise NotFoundError("Version")
-    return await context.respond(VERSION, [version], excluded=frozenset())
+    return await context.respond(VERSION, [version], scope=context.scope(excluded=frozenset()))
 
 
 async def find_item(context: Context) -> Item:
@@ -47,4 +48,17 @@ async def find_item(context: Context) -> Item:
     return item
 
 
-ROUTES: tuple[Route[Handler], ...] = (Route("GET", "/api/v1/versions", "versions#show", show),)
+ROUTES: tuple[Route[Handler], ...] = (
+    Route(
+        "GET",
+        "/api/v1/versions",
+        "versions#show",
+        show,
+        reads=(
+            *(parameter for kind in KINDS for parameter in record(kind)),
+            text("key", "Of the record, where it is not named by its kind."),
+            text("id", "Of the record, as `key`; a group's handle."),
+            number("index", "Which one: 0 is the oldest, -1 the newest."),
+        ),
+    ),
+)
