@@ -11,6 +11,7 @@ routes     Rails' path notation → the first route that matches
 credential by what a route knows who asks: session, b2, b3
 bearer     tokens for API clients, signed and read
 actor      cookies, a token or a key → who asks
+texts      what people read: the operator's words, else ours
 errors     what can go wrong, as Rails tells it
 sideload   rows in declared shapes → the response with its side-loaded roots
 http       the stack around every handler; answers as Rails writes them

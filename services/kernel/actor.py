@@ -35,7 +35,9 @@ from services.kernel.bearer import BearerTokens, InvalidTokenError
 from services.kernel.clock import Clock
 from services.kernel.credential import INSTALLATION_KEY, USER_KEY, Credential
 from services.kernel.errors import AccessDeniedError, InactiveAccountError, InvalidBearerError
+from services.kernel.locales import DEFAULT
 from services.kernel.params import Params
+from services.kernel.texts import Texts
 from services.kernel.websession import WebSession
 
 LOCK_LASTS = timedelta(hours=6)
@@ -91,10 +93,13 @@ class Actor:
         return self.account.id if self.account else None
 
 
-def is_active(account: Account, now: datetime) -> bool:
-    """Whether Devise lets this account in: not deactivated, and not locked within the last six hours."""
-    locked = account.locked_at is not None and account.locked_at.replace(tzinfo=UTC) >= now - LOCK_LASTS
-    return account.deactivated_at is None and not locked
+def refusal(account: Account, now: datetime) -> str | None:
+    """The name of the text that tells why Devise does not let this account in: locked within the last six hours,
+    or closed. None where it does.
+    """
+    if account.locked_at is not None and account.locked_at.replace(tzinfo=UTC) >= now - LOCK_LASTS:
+        return "devise.failure.locked"
+    return "devise.failure.inactive" if account.deactivated_at is not None else None
 
 
 def tokens_of(params: Params, session: WebSession) -> Tokens:
@@ -114,9 +119,12 @@ def tokens_of(params: Params, session: WebSession) -> Tokens:
 class Actors:
     """Finds the actor of a request."""
 
-    def __init__(self, clock: Clock, installation_key: str | None, bearers: BearerTokens | None) -> None:
+    def __init__(
+        self, clock: Clock, texts: Texts, installation_key: str | None, bearers: BearerTokens | None
+    ) -> None:
         """Sessions hold for as long as the clock says. Without an `installation_key` none is right."""
         self._clock = clock
+        self._texts = texts
         self._installation_key = installation_key
         self._bearers = bearers
 
@@ -145,7 +153,7 @@ class Actors:
         except InvalidTokenError:
             raise InvalidBearerError from None
         account = await _account(db, id=user_id)
-        if account is None or not is_active(account, now) or not self._bearers.fits(fingerprint, account):
+        if account is None or refusal(account, now) or not self._bearers.fits(fingerprint, account):
             raise InvalidBearerError
         return Actor(account)
 
@@ -168,8 +176,8 @@ class Actors:
         account = account or await self._remembered(db, session)
         if account is None:
             return Actor(None, tokens_of(params, session))
-        if not is_active(account, self._clock()):
-            raise InactiveAccountError
+        if (reason := refusal(account, self._clock())) is not None:
+            raise InactiveAccountError(self._texts.say(reason, DEFAULT))
         return Actor(account, is_remembered=is_remembered)
 
     async def _signed_in(self, db: sql.Executor, session: WebSession) -> Account | None:

@@ -252,4 +252,4 @@ class InactiveAccountError(ServiceError):
 
     def body(self) -> dict[str, Any]:
         """The sentence alone, as Devise has it."""
-        return {"error": "This account is closed or locked at the moment."}
+        return {"error": str(self)}

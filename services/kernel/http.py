@@ -136,11 +136,15 @@ class Context:
         """The moment, as columns have it: UTC, without saying so."""
         return self.clock().replace(tzinfo=None)
 
+    def say(self, key: str, **values: str) -> str:
+        """A text for whoever reads the answer (`services.kernel.texts`)."""
+        return self.settings.texts.say(key, self.locale, **values)
+
     def scope(self, excluded: frozenset[str] | None = None) -> Scope:
         """What rows are told by. `excluded`, where an endpoint fixes these, is for the request's `exclude_types`."""
         if excluded is None:
             excluded = self.params.words("exclude_types")
-        return Scope(self.actor.id, self.locale, self.files, self.now, excluded)
+        return Scope(self.actor.id, self.locale, self.files, self.now, excluded, self.settings.texts)
 
     async def respond(
         self,
@@ -217,7 +221,7 @@ class Stack:
         self._bearers = (
             None if settings.bearer is None else BearerTokens(settings.bearer, settings.site.origin)
         )
-        self._actors = Actors(clock, settings.b3_api_key, self._bearers)
+        self._actors = Actors(clock, settings.texts, settings.b3_api_key, self._bearers)
         self._files = StoredFiles(settings.secret_key_base)
         self._limits = RateLimits(settings.rates, settings.times)
 

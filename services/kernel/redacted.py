@@ -12,6 +12,9 @@ from typing import Any
 from services.kernel.settings import Settings
 
 HIDDEN = "(set)"
+_LEFT_OUT = frozenset(("environment", "theirs"))
+"""What is no setting of its own: all variables as they are, and the texts of files that are named."""
+
 _URLS = re.compile(r"(?:^|_)url$")
 
 
@@ -27,7 +30,7 @@ def _fields(value: Any) -> dict[str, Any]:
     return {
         one.name: _field(one, getattr(value, one.name))
         for one in dataclasses.fields(value)
-        if one.name != "environment"
+        if one.name not in _LEFT_OUT
     }
 
 
@@ -42,6 +45,8 @@ def _field(field: dataclasses.Field[Any], value: Any) -> Any:
         return HIDDEN
     if isinstance(value, re.Pattern):
         return value.pattern
+    if isinstance(value, tuple):
+        return ", ".join(value) or None
     return value.isoformat() if isinstance(value, datetime) else value
 
 

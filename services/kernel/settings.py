@@ -11,6 +11,10 @@ import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+
+from services.kernel.texts import OURS_ALONE, Texts, TextsError
+from services.kernel.texts import load as load_texts
 
 LOOMIO_VERSION = "3.0.17"
 """The version whose answers these services give."""
@@ -120,6 +124,8 @@ class Settings:
     bearer: BearerSettings | None
     """None where there are no tokens for API clients."""
     site: SiteSettings
+    texts: Texts
+    """What people read, with the operator's words in it (`BANYAN_LOCALES`)."""
     smtp: SmtpSettings | None = field(repr=False)
     most_login_attempts: int
     """How many wrong passwords lock an account."""
@@ -163,6 +169,7 @@ class Settings:
             b3_api_key=read.long_key("B3_API_KEY"),
             bearer=read.bearer(site.origin),
             site=site,
+            texts=read.texts("BANYAN_LOCALES"),
             smtp=read.smtp(),
             most_login_attempts=read.integer("MAX_LOGIN_ATTEMPTS", 20, least=1),
             link_minutes=read.integer("LOGIN_TOKEN_EXPIRATION_MINUTES", 1440, least=1),
@@ -250,6 +257,15 @@ class _Reader:
                 "NOTIFICATIONS_EMAIL_ADDRESS", f"notifications@{domain}"
             ),
         )
+
+    def texts(self, name: str) -> Texts:
+        if not (folder := self.environment.get(name)):
+            return OURS_ALONE
+        try:
+            return load_texts(Path(folder))
+        except TextsError as error:
+            self.problems += [f"{name}: {problem}" for problem in error.problems]
+            return OURS_ALONE
 
     def smtp(self) -> SmtpSettings | None:
         if not (server := self.environment.get("SMTP_SERVER")):

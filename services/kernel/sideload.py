@@ -36,6 +36,7 @@ from typing import Any, TypeAlias
 from services.kernel.clock import rails_time
 from services.kernel.files import StoredFiles
 from services.kernel.sql import Executor
+from services.kernel.texts import OURS_ALONE, Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Scope:
     """The moment, as columns have it."""
     excluded: frozenset[str] = frozenset()
     """Kinds of records that the request does not want (`exclude_types`)."""
+    texts: Texts = OURS_ALONE
+    """What stands in for what people did not say."""
 
 
 When = Callable[[Any, Scope], bool]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -18,11 +19,11 @@ from services.sessions.mails import login_mail, unlock_mail
 from services.sessions.model import Login
 from services.sessions.passwords import is_password
 from services.sessions.policy import Outcome
-from services.users.model import initials
-from services.users.store import add_version
+from services.users.model import initials, language
+from services.users.store import add_version, load_person
 
-SIGNED_IN = "You are signed in."
-SIGNED_OUT = "You are signed out."
+SIGNED_IN, SIGNED_OUT = "devise.sessions.signed_in", "devise.sessions.signed_out"
+"""Texts that the client shows."""
 
 
 def column_time(context: Context) -> datetime:
@@ -52,7 +53,7 @@ async def authenticate(context: Context, email: str, password: str) -> Login | N
         case Outcome.RIGHT:
             return login
         case Outcome.CLOSED:
-            await do_turn_away(context, login)
+            await do_turn_away(context, login, policy.Refusal.CLOSED)
         case Outcome.WRONG:
             await _count_failure(context, login)
     return None
@@ -66,15 +67,16 @@ async def _count_failure(context: Context, login: Login) -> None:
     token = friendly(context.random)
     digest = devise.token_digest(_unlock_key(context.settings.devise_secret), token)
     if await store.lock(context.db, id=login.id, digest=digest, now=column_time(context)):
-        await context.postman.send(unlock_mail(login.email or "", token, context.settings.site))
+        reader = language(await load_person(context.db, login.id))
+        await context.postman.send(unlock_mail(login.email or "", token, context.settings, reader))
 
 
-async def do_turn_away(context: Context, login: Login) -> None:
+async def do_turn_away(context: Context, login: Login, refusal: policy.Refusal) -> None:
     """Forget a closed or locked account's browsers. Always raises `InactiveAccountError`."""
     letters = initials(login.name, login.email, is_closed=login.deactivated_at is not None)[:3]
     await store.forget(context.db, id=login.id, initials=letters, now=column_time(context))
     context.web.sign_out()
-    raise InactiveAccountError
+    raise InactiveAccountError(context.say(refusal))
 
 
 async def do_sign_in(context: Context, login: Login, *, is_seen: bool) -> None:
@@ -84,8 +86,8 @@ async def do_sign_in(context: Context, login: Login, *, is_seen: bool) -> None:
     `InactiveAccountError` for accounts that may not sign in.
     """
     now = column_time(context)
-    if not policy.may_sign_in(login, now):
-        await do_turn_away(context, login)
+    if (refusal := policy.refusal(login, now)) is not None:
+        await do_turn_away(context, login, refusal)
     (remember_token,) = await store.track_sign_in(
         context.db,
         id=login.id,
@@ -105,7 +107,7 @@ async def do_sign_out(context: Context, user_id: int) -> None:
     secret_token = random_uuid(context.random)
     await store.sign_out(context.db, id=user_id, secret_token=secret_token, now=column_time(context))
     context.web.sign_out()
-    context.web.flash("notice", SIGNED_OUT)
+    context.web.flash("notice", context.say(SIGNED_OUT))
 
 
 async def do_rename(context: Context, login: Login, name: str) -> None:
@@ -122,6 +124,15 @@ async def do_rename(context: Context, login: Login, name: str) -> None:
         await context.db.atomically(write)
 
 
+def in_words(context: Context, problems: Mapping[str, list[policy.Problem]]) -> dict[str, list[str]]:
+    """What is wrong with an account, by field, for whoever filled it in."""
+    return {
+        name: [context.say(one.text, **one.values) for one in found]
+        for name, found in problems.items()
+        if found
+    }
+
+
 async def do_mail_code(context: Context, user_id: int, email: str, locale: str, redirect: str | None) -> None:
     """Mail a code; the same row's token makes a link elsewhere."""
     code, token, now = sign_in_code(context.random), base58(context.random), column_time(context)
@@ -129,7 +140,7 @@ async def do_mail_code(context: Context, user_id: int, email: str, locale: str, 
         context.db, user_id=user_id, token=token, code=code, redirect=redirect, now=now
     )
     if not context.settings.spam.search(email):
-        await context.postman.send(login_mail(email, code, context.settings.site, locale))
+        await context.postman.send(login_mail(email, code, context.settings, locale))
 
 
 async def do_register(context: Context, existing: Login | None, email: str, said: dict[str, Any]) -> Login:

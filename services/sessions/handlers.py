@@ -57,7 +57,7 @@ async def create(context: Context) -> Reply:
         return Reply({"errors": {"password": [LOCKED if locked else INVALID]}}, HTTPStatus.UNAUTHORIZED)
     if by_password is None or by_password.id != login.id:
         await actions.do_sign_in(context, login, is_seen=False)
-    context.web.flash("notice", actions.SIGNED_IN)
+    context.web.flash("notice", context.say(actions.SIGNED_IN))
     if name is not None:
         await actions.do_rename(context, login, name)
     context.web.drop("pending_login_token")
@@ -101,7 +101,7 @@ async def _let_in(context: Context, token: pending.LoginToken) -> Login | None:
     """
     now = actions.column_time(context)
     login = await store.login_of_id(context.db, id=token.user_id)
-    if login is None or not policy.may_sign_in(login, now):
+    if login is None or policy.refusal(login, now) is not None:
         return login
     return login if await store.use_token(context.db, token=token.token, now=now) else None
 
@@ -169,7 +169,7 @@ async def register(context: Context) -> Reply:
     context.web.give_token()
     await _check_may_register(context)
     if given is not None and await store.login_of_email(context.db, email=email) is not None:
-        raise InvalidRecordError({"email": ["is somebody's already; sign in instead"]})
+        raise InvalidRecordError({"email": [context.say("auth_form.email_taken")]})
     is_proven = await _proven_email(context) == given
     existing = await store.unverified_of_email(context.db, email=email)
     name = text_of(said, "name")
@@ -183,7 +183,7 @@ async def register(context: Context) -> Reply:
     await actions.do_detect_locale(context, login.id)
     if is_proven:
         await actions.do_sign_in(context, login, is_seen=False)
-        context.web.flash("notice", actions.SIGNED_IN)
+        context.web.flash("notice", context.say(actions.SIGNED_IN))
         context.web.give_token()
         payload = await signed_in_payload(context, login.id, in_own_zone=False)
         return Reply(payload | {"success": "ok", "signed_in": True})
@@ -198,7 +198,7 @@ async def _check_may_register(context: Context) -> None:
         return
     invited = [await pending.find_invitation(context, kind) for kind in pending.INVITATIONS]
     if not any(invited) and context.web.text("pending_group_token") is None:
-        reason = "needs an invitation"
+        reason = context.say("auth_form.invitation_required")
         raise InvalidRecordError({"email": [reason], "name": [reason]})
 
 
@@ -220,7 +220,7 @@ async def _problems(
 ) -> dict[str, list[str]]:
     env, spam = context.settings.environment, context.settings.spam
     others = await store.others_of_email(context.db, email=email, id=existing.id if existing else None)
-    problems = {
+    problems: dict[str, list[policy.Problem]] = {
         "email": policy.email_problems(
             email,
             is_taken=bool(others),
@@ -231,9 +231,9 @@ async def _problems(
         "name": []
         if existing and existing.deactivated_at and name is None
         else policy.name_problems(name, spam),
-        "legal_accepted": [] if accepted or "TERMS_URL" not in env else ["can't be blank"],
+        "legal_accepted": [] if accepted or "TERMS_URL" not in env else [policy.BLANK],
     }
-    return {field: reasons for field, reasons in problems.items() if reasons}
+    return actions.in_words(context, problems)
 
 
 async def _redeem_login_token(context: Context, _user_id: int) -> None:

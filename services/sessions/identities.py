@@ -37,8 +37,6 @@ from services.sessions.providers import PROVIDERS, Provider, text
 LONGEST_WAY_BACK = 1000
 """Letters that the session has room for; it is a cookie."""
 
-CANCELLED = "Signing in was cancelled."
-
 
 class RefusedError(PageError):
     """Another service, or this site, does not take what somebody came back with."""
@@ -144,7 +142,7 @@ def come_back(name: str) -> Handler:
 
     async def handler(context: Context) -> Reply:
         if context.params.text("error"):
-            context.web.flash("error", CANCELLED)
+            context.web.flash("error", context.say("auth.oauth_cancelled"))
             return go_back(context)
         provider = provider_of(name, context)
         context.web.give_token()

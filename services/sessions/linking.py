@@ -54,7 +54,7 @@ async def do_arrive(context: Context, arrival: Arrival) -> None:
         login = await _do_force(context, login, arrival)
     if login.id != context.actor.id:
         await actions.do_sign_in(context, login, is_seen=False)
-    context.web.flash("notice", actions.SIGNED_IN)
+    context.web.flash("notice", context.say(actions.SIGNED_IN))
 
 
 async def _keep(context: Context, arrival: Arrival) -> tuple[int, Login | None]:
@@ -128,4 +128,4 @@ def _problems(context: Context, email: str, name: str | None, *, is_taken: bool)
         "email": policy.email_problems(email, is_taken=is_taken, forbidden=forbidden, spam=spam),
         "name": policy.name_problems(name, spam) if name else [],
     }
-    return {field: reasons for field, reasons in problems.items() if reasons}
+    return actions.in_words(context, problems)

@@ -1,37 +1,36 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The mails of signing in, in the language of whoever gets them where we have words for it, else in English."""
+"""The mails of signing in, in the language of whoever gets them where there are words for it, else in English."""
 
 from __future__ import annotations
 
 from services.kernel.mail import Mail
-from services.kernel.settings import SiteSettings
-
-LOGIN_SUBJECTS = {"en": "Your sign-in code for {site}", "fr": "Identifiez-vous sur {site}"}
-UNLOCK_SUBJECT = "Unlock instructions"
+from services.kernel.settings import Settings
 
 
-def login_mail(to: str, code: int, site: SiteSettings, locale: str) -> Mail:
+def login_mail(to: str, code: int, settings: Settings, language: str) -> Mail:
     """The code that signs in."""
+    texts, site_name = settings.texts, settings.site.name
     return Mail(
         to,
-        LOGIN_SUBJECTS.get(locale, LOGIN_SUBJECTS["en"]).format(site=site.name),
+        texts.say("email.login.subject", language, site_name=site_name),
         (
-            f"Somebody, probably you, wants to sign in to {site.name} with this address.",
-            "Enter this code where you were asked for it. It works once, and for a day.",
+            texts.say("email.login.intro_code", language, name=to, site_name=site_name),
+            texts.say("email.common.resend", language),
         ),
         emphasis=str(code),
     )
 
 
-def unlock_mail(to: str, token: str, site: SiteSettings) -> Mail:
+def unlock_mail(to: str, token: str, settings: Settings, language: str) -> Mail:
     """The way out of a lock."""
+
+    def say(part: str, **values: str) -> str:
+        return settings.texts.say(f"devise.mailer.unlock_instructions.{part}", language, **values)
+
     return Mail(
         to,
-        UNLOCK_SUBJECT,
-        (
-            f"The account of {to} was locked: too many wrong passwords were tried.",
-            "If that was you, follow this link to unlock it. Else do nothing; the lock ends by itself.",
-        ),
-        link=f"{site.origin}/users/unlock?unlock_token={token}",
-        link_text="Unlock my account",
+        say("subject"),
+        (say("greeting", recipient=to), say("message"), say("instruction")),
+        link=f"{settings.site.origin}/users/unlock?unlock_token={token}",
+        link_text=say("action"),
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -51,10 +52,37 @@ def judge(login: Login, is_right: bool, now: datetime) -> Attempt:
     return Attempt(Outcome.RIGHT if login.deactivated_at is None else Outcome.CLOSED, expired)
 
 
-def may_sign_in(login: Login, now: datetime) -> bool:
-    """Whether a link or a code lets this account in: not closed, and not locked within the last six hours."""
-    is_locked = login.locked_at is not None and login.locked_at >= now - LOCK_LASTS
-    return login.deactivated_at is None and not is_locked
+class Refusal(StrEnum):
+    """Why an account may not sign in; the name of the text that tells it."""
+
+    LOCKED = "devise.failure.locked"
+    CLOSED = "devise.failure.inactive"
+
+
+def refusal(login: Login, now: datetime) -> Refusal | None:
+    """Why neither a link nor a code lets this account in: locked within the last six hours, or closed; else None."""
+    if login.locked_at is not None and login.locked_at >= now - LOCK_LASTS:
+        return Refusal.LOCKED
+    return Refusal.CLOSED if login.deactivated_at is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a new account: the name of the text that tells it, and what differs in it."""
+
+    text: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+BLANK = Problem("activerecord.errors.messages.blank")
+NO_MAILBOX = Problem("errors.messages.email")
+RESERVED = Problem("errors.messages.exclusion")
+TAKEN = Problem("errors.messages.taken")
+SPAM = Problem("banyan.no_spam")
+
+
+def _too_long(most: int) -> Problem:
+    return Problem("errors.messages.too_long.other", {"count": str(most)})
 
 
 def normal_email(text: str) -> str:
@@ -62,31 +90,33 @@ def normal_email(text: str) -> str:
     return text.strip().lower()
 
 
-def email_problems(email: str | None, *, is_taken: bool, forbidden: str, spam: re.Pattern[str]) -> list[str]:
+def email_problems(
+    email: str | None, *, is_taken: bool, forbidden: str, spam: re.Pattern[str]
+) -> list[Problem]:
     """Why no account can have this address, in Rails' order; nothing where one can."""
-    problems: list[str] = []
+    problems: list[Problem] = []
     if not (email or "").strip():
-        problems.append("can't be blank")
+        problems.append(BLANK)
     if not _EMAIL.fullmatch(email or ""):
-        problems.append("is not the address of a mailbox")
+        problems.append(NO_MAILBOX)
     if len(email or "") > LONGEST_EMAIL:
-        problems.append(f"is too long (maximum is {LONGEST_EMAIL} characters)")
+        problems.append(_too_long(LONGEST_EMAIL))
     if email == forbidden:
-        problems.append("is reserved")
+        problems.append(RESERVED)
     if is_taken:
-        problems.append("has already been taken")
+        problems.append(TAKEN)
     if spam.search(email or ""):
-        problems.append("no spam")
+        problems.append(SPAM)
     return problems
 
 
-def name_problems(name: str | None, spam: re.Pattern[str]) -> list[str]:
+def name_problems(name: str | None, spam: re.Pattern[str]) -> list[Problem]:
     """Why nobody can sign up under this name."""
-    problems = [] if (name or "").strip() else ["can't be blank"]
+    problems = [] if (name or "").strip() else [BLANK]
     if len(name or "") > LONGEST_NAME:
-        problems.append(f"is too long (maximum is {LONGEST_NAME} characters)")
+        problems.append(_too_long(LONGEST_NAME))
     if spam.search(name or ""):
-        problems.append("no spam")
+        problems.append(SPAM)
     return problems
 
 

@@ -12,7 +12,8 @@ import msgspec
 
 from services.kernel import locales
 from services.kernel.files import Blob, StoredFiles
-from services.users import labels
+from services.kernel.sideload import Scope
+from services.kernel.texts import Texts
 
 THUMBNAIL_PIXELS = 128
 
@@ -39,11 +40,16 @@ class Author(msgspec.Struct, frozen=True):
     avatar_content_type: str | None
 
 
-def shown_name(person: Author, locale: str) -> str | None:
+def shown_name(person: Author, scope: Scope) -> str | None:
     """The name; for closed and emptied accounts a label; None for those who never gave one."""
     if person.name is None and person.deactivated_at is not None:
-        return labels.deleted(locale)
+        return scope.texts.say("profile_page.deleted_account", scope.locale)
     return person.name
+
+
+def placeholder_name(texts: Texts, language: str, email: str | None) -> str:
+    """What to call somebody who was invited and has not come yet: no more than the host of the address."""
+    return texts.say("user.placeholder_name", language, hostname=(email or "").rpartition("@")[2])
 
 
 def is_nameless(person: Author) -> bool:

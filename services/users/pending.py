@@ -16,7 +16,6 @@ import msgspec
 from services.kernel.clock import rails_time
 from services.kernel.http import Context
 from services.kernel.settings import Settings
-from services.kernel.sideload import Scope
 from services.users import store
 from services.users.model import (
     PICTURE_PIXELS,
@@ -129,7 +128,7 @@ async def find(context: Context) -> dict[str, Any]:
 def of_person(person: Person, context: Context) -> dict[str, Any]:
     """Somebody whose address was given."""
     status = email_status(person)
-    told = _base(context, person, name=shown_name(person, context.locale), email=person.email, status=status)
+    told = _base(context, person, name=shown_name(person, context.scope()), email=person.email, status=status)
     told["auth_form"] = _form(status, person.email_verified, told["name"], has_token=False)
     told["legal_accepted_at"] = person.legal_accepted_at and rails_time(person.legal_accepted_at)
     return told
@@ -154,7 +153,7 @@ def _base(
     context: Context, person: Person | None, *, name: str | None, email: str | None, status: str | None
 ) -> dict[str, Any]:
     """What every kind says; `person` is who has the address, None where it is nobody's."""
-    scope = Scope(None, context.locale, context.files, context.now)
+    files = context.files
     return {
         "name": name,
         "email": email,
@@ -164,8 +163,8 @@ def _base(
         "identity_type": False,
         "avatar_kind": "initials" if person is None else picture_kind(person),
         "avatar_initials": None if person is None else person.avatar_initials,
-        "thumb_url": person and picture_url(person, THUMBNAIL_PIXELS, scope.files),
-        "avatar_url": person and picture_url(person, PICTURE_PIXELS, scope.files),
+        "thumb_url": person and picture_url(person, THUMBNAIL_PIXELS, files),
+        "avatar_url": person and picture_url(person, PICTURE_PIXELS, files),
         "has_token": None,
         "auth_form": "signUp",
     }
@@ -179,12 +178,14 @@ async def _verified(context: Context, email: str | None) -> Person | None:
 async def _of_login_token(context: Context, token: LoginToken) -> dict[str, Any]:
     person = await store.load_person(context.db, token.user_id)
     status = "active" if token.is_reactivation else email_status(person)
-    name = person.name if token.is_reactivation else shown_name(person, context.locale)
+    name = person.name if token.is_reactivation else shown_name(person, context.scope())
     told = _base(context, person, name=name, email=person.email, status=status)
     return told | {
         "identity_type": "loomio",
         "has_token": True,
-        "auth_form": _form(status, person.email_verified, shown_name(person, context.locale), has_token=True),
+        "auth_form": _form(
+            status, person.email_verified, shown_name(person, context.scope()), has_token=True
+        ),
         "legal_accepted_at": person.legal_accepted_at and rails_time(person.legal_accepted_at),
     }
 
@@ -206,7 +207,7 @@ async def _of_invitation(context: Context, kind: str, invitation: Invitation) ->
     invited = None
     if invitation.user_id is not None:
         invited = await store.load_person(context.db, invitation.user_id)
-    name = shown_name(invited, context.locale) if invited else None
+    name = shown_name(invited, context.scope()) if invited else None
     email = invited.email if invited else None
     told = _base(context, await _verified(context, email), name=name, email=email, status=None)
     if invited is not None and (name or "").strip():

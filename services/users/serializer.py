@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.kernel.sideload import Field, Scope, Shape, fields
-from services.users.labels import invited
+from services.kernel.texts import Texts
 from services.users.model import (
     PICTURE_PIXELS,
     THUMBNAIL_PIXELS,
@@ -19,6 +19,7 @@ from services.users.model import (
     language,
     picture_kind,
     picture_url,
+    placeholder_name,
     shown_name,
     time_zone,
 )
@@ -39,7 +40,7 @@ AUTHOR = Shape(
     root="users",
     fields=(
         *fields("id"),
-        Field("name", lambda person, scope: shown_name(person, scope.locale)),
+        Field("name", shown_name),
         Field("email", lambda person, _scope: person.email, when=_is_self),
         *fields("username", "avatar_initials"),
         Field("avatar_kind", lambda person, _scope: picture_kind(person)),
@@ -51,7 +52,7 @@ AUTHOR = Shape(
         _experience("delegates"),
         Field(
             "placeholder_name",
-            lambda person, _scope: invited(language(person), person.email),
+            lambda person, scope: placeholder_name(scope.texts, language(person), person.email),
             when=lambda person, _scope: is_nameless(person),
         ),
         *fields("email_verified", "bot"),
@@ -114,7 +115,7 @@ CURRENT_USER = Shape(
 """What people are told of themselves."""
 
 
-def nobody(locale: str, secret_token: str) -> dict[str, Any]:
+def nobody(texts: Texts, locale: str, secret_token: str) -> dict[str, Any]:
     """What the signed-out are told of themselves; `secret_token` is of this answer alone."""
     return {
         "id": None,
@@ -129,7 +130,7 @@ def nobody(locale: str, secret_token: str) -> dict[str, Any]:
         "created_at": None,
         "titles": {},
         "delegates": {},
-        "placeholder_name": invited(locale, None),
+        "placeholder_name": placeholder_name(texts, locale, None),
         "email_verified": False,
         "bot": False,
         "short_bio": None,

@@ -34,6 +34,7 @@ def test_every_setting_is_there_and_no_secret() -> None:
     assert values["connections"] == {"per_worker": 11, "workers": 3, "at_most": 33}
     assert values["smtp"]["server"] == "mail.example"
     assert values["b3_api_key"] == HIDDEN
+    assert values["texts"] == {"path": None, "languages": None}
     assert values["bearer"] == {"secret": HIDDEN, "audience": "http://localhost", "lifetime": 900}
 
 

@@ -9,15 +9,17 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from services.kernel.texts import VALUES
 from services.sessions.model import Login
 from services.sessions.policy import (
     Attempt,
     Outcome,
+    Refusal,
     base_username,
     email_problems,
     judge,
-    may_sign_in,
     name_problems,
+    refusal,
 )
 
 NOW = datetime(2031, 5, 1, 12)  # noqa: DTZ001 (as columns have it)
@@ -42,8 +44,14 @@ def test_every_try(is_right: bool, locked_at: datetime | None, is_closed: bool) 
 
 def test_links_and_codes_open_neither_closed_nor_locked_accounts() -> None:
     cases = itertools.product((NEVER, LATELY, LONG_AGO), (None, NOW))
-    open_to = [(locked, closed) for locked, closed in cases if may_sign_in(login(locked, closed), NOW)]
-    assert open_to == [(NEVER, None), (LONG_AGO, None)]
+    assert {(locked, closed): refusal(login(locked, closed), NOW) for locked, closed in cases} == {
+        (NEVER, None): None,
+        (NEVER, NOW): Refusal.CLOSED,
+        (LATELY, None): Refusal.LOCKED,
+        (LATELY, NOW): Refusal.LOCKED,
+        (LONG_AGO, None): None,
+        (LONG_AGO, NOW): Refusal.CLOSED,
+    }
 
 
 @pytest.mark.parametrize(
@@ -54,6 +62,7 @@ def test_links_and_codes_open_neither_closed_nor_locked_accounts() -> None:
 def test_addresses_that_no_account_can_have(email: str | None, number: int) -> None:
     problems = email_problems(email, is_taken=False, forbidden="decide@here.example", spam=NO_SPAM)
     assert len(problems) == number
+    assert all(one.text in VALUES and one.values.keys() == VALUES[one.text] for one in problems)
     taken = email_problems(email, is_taken=True, forbidden="decide@here.example", spam=NO_SPAM)
     assert len(taken) == number + 1
 
