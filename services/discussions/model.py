@@ -52,9 +52,21 @@ class NewDiscussionFacts(msgspec.Struct, frozen=True):
     group: GroupFacts | None
 
 
+class DiscussionReaderRow(msgspec.Struct, frozen=True):
+    """What decides, with the thread, what one actor may do with one person's place in it."""
+
+    id: int
+    discussion_id: int
+    is_mine: bool
+    is_guest: bool
+    is_accepted: bool
+    is_revoked: bool
+
+
 class DiscussionReaderFacts(msgspec.Struct, frozen=True):
     """What decides what one actor may do with one person's place in a thread."""
 
+    id: int
     is_mine: bool
     is_guest: bool
     is_accepted: bool

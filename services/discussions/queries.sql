@@ -43,6 +43,17 @@ SELECT d.id,
          ON r.discussion_id = d.id AND r.user_id = :actor_id::bigint AND r.revoked_at IS NULL
  WHERE d.id = ANY(:ids::bigint[])
 
+-- name: reader_facts
+-- What decides, with their threads, what somebody may do with these people's places in threads.
+SELECT id,
+       discussion_id,
+       (user_id = :actor_id::bigint) IS TRUE AS is_mine,
+       guest AS is_guest,
+       accepted_at IS NOT NULL AS is_accepted,
+       revoked_at IS NOT NULL AS is_revoked
+  FROM discussion_readers
+ WHERE id = ANY(:ids::bigint[])
+
 -- name: discussion_id_of_key
 -- The thread with this key.
 SELECT id FROM discussions WHERE key = :key::varchar
