@@ -13,7 +13,12 @@ SELECT d.id,
        g.id IS NULL OR g.members_can_delete_comments IS TRUE AS members_can_delete_comments,
        g.id IS NULL OR g.members_can_edit_comments IS TRUE AS members_can_edit_comments,
        coalesce(g.members_can_edit_discussions, true) AS members_can_edit_discussions,
-       s.allow_guests IS NOT FALSE AS allows_guests,
+       (
+           SELECT s.allow_guests
+             FROM groups top
+             JOIN subscriptions s ON s.id = top.subscription_id
+            WHERE top.id = coalesce(g.parent_id, g.id)
+       ) IS NOT FALSE AS allows_guests,
        :actor_id::bigint IS NOT NULL AS am_signed_in,
        (d.author_id = :actor_id::bigint) IS TRUE AS am_author,
        mine.id IS NOT NULL AS am_group_member,
@@ -35,8 +40,6 @@ SELECT d.id,
        ) AS hold_its_token
   FROM discussions d
   LEFT JOIN groups g ON g.id = d.group_id
-  LEFT JOIN groups top ON top.id = g.parent_id
-  LEFT JOIN subscriptions s ON s.id = CASE WHEN top.id IS NULL THEN g.subscription_id ELSE top.subscription_id END
   LEFT JOIN memberships mine
          ON mine.group_id = g.id AND mine.user_id = :actor_id::bigint AND mine.revoked_at IS NULL
   LEFT JOIN discussion_readers r

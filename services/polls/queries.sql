@@ -9,11 +9,18 @@ SELECT p.id,
        p.specified_voters_only,
        p.group_id IS NOT NULL AS has_group,
        (g.discussion_privacy_options = 'public_only') IS TRUE AS is_public,
-       d.closed_at IS NOT NULL AS is_in_closed_thread,
+       EXISTS (
+           SELECT 1 FROM discussions d WHERE d.id = p.discussion_id AND d.closed_at IS NOT NULL
+       ) AS is_in_closed_thread,
        coalesce(g.members_can_add_guests, true) AS members_can_add_guests,
        coalesce(g.members_can_announce, true) AS members_can_announce,
        coalesce(g.members_can_edit_discussions, true) AS members_can_edit_discussions,
-       s.allow_guests IS NOT FALSE AS allows_guests,
+       (
+           SELECT s.allow_guests
+             FROM groups top
+             JOIN subscriptions s ON s.id = top.subscription_id
+            WHERE top.id = coalesce(g.parent_id, g.id)
+       ) IS NOT FALSE AS allows_guests,
        (p.author_id = :actor_id::bigint) IS TRUE AS am_author,
        mine.id IS NOT NULL AND mine.revoked_at IS NULL AS am_group_member,
        mine.id IS NOT NULL AS have_been_group_member,
@@ -37,9 +44,6 @@ SELECT p.id,
        ) AS hold_its_token
   FROM polls p
   LEFT JOIN groups g ON g.id = p.group_id
-  LEFT JOIN groups top ON top.id = g.parent_id
-  LEFT JOIN subscriptions s ON s.id = CASE WHEN top.id IS NULL THEN g.subscription_id ELSE top.subscription_id END
-  LEFT JOIN discussions d ON d.id = p.discussion_id
   LEFT JOIN memberships mine ON mine.group_id = g.id AND mine.user_id = :actor_id::bigint
   LEFT JOIN discussion_readers r
          ON r.discussion_id = p.discussion_id AND r.user_id = :actor_id::bigint AND r.revoked_at IS NULL
