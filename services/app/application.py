@@ -27,7 +27,7 @@ from services.kernel.sideload import Catalogue
 from services.kernel.sql import Statement
 from services.kernel.tokens import Randomness, system_randomness
 from services.reactions import handlers as reactions
-from services.sessions import bearers, identities, providers
+from services.sessions import bearers, identities, providers, saml
 from services.sessions import handlers as sessions
 from services.users import accounts
 from services.users import handlers as users
@@ -43,6 +43,7 @@ ROUTES: tuple[Route[Handler], ...] = (
     *versions.ROUTES,
     *sessions.ROUTES,
     *identities.ROUTES,
+    *saml.ROUTES,
     *bearers.ROUTES,
 )
 """Every route, in Rails' order."""

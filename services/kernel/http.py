@@ -291,7 +291,8 @@ class Stack:
     async def _answer(self, asked: _Asked, db: Session) -> Reply:
         request, route = asked.request, asked.route
         body = await read_body(request)
-        if request.method not in READING and route.takes.is_persons and asked.token is None:
+        by_cookies = route.takes.is_persons and asked.token is None
+        if request.method not in READING and by_cookies and route.is_guarded:
             check_forgery(request, asked.session, body)
         context = await self._context(asked, body, db)
         if route.takes.is_persons:

@@ -112,7 +112,7 @@ def _operation(route: Route[Any], operation_id: str) -> dict[str, Any]:
         },
     }
     if route.method != "GET":
-        if route.takes.is_persons:
+        if route.takes.is_persons and route.is_guarded:
             parameters.append(_FORGERY_TOKEN)
         operation["requestBody"] = {
             "content": {

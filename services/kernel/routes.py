@@ -34,6 +34,8 @@ class Route(Generic[Handler]):
     """Whether it changes rows though its method is GET."""
     takes: Credential = Credential.SESSION
     """By what it knows who asks."""
+    is_guarded: bool = True
+    """Whether a changing request must come from a page of ours. Where not, the handler sees to what is at stake."""
     reads: tuple[Parameter, ...] = ()
     """What it reads of the query, beside what every route of its kind does."""
 

@@ -24,6 +24,7 @@ from services.kernel.errors import (
     InvalidRecordError,
     NotFoundError,
     PageError,
+    ReadOnlyError,
 )
 from services.kernel.http import Context, Handler, Reply, redirect
 from services.kernel.pages import page_error
@@ -36,6 +37,8 @@ from services.sessions.providers import PROVIDERS, Provider, text
 
 LONGEST_WAY_BACK = 1000
 """Letters that the session has room for; it is a cookie."""
+
+AWAY = "The service that knows you does not answer. Please try again in a moment."
 
 
 class RefusedError(PageError):
@@ -118,13 +121,22 @@ def begin(context: Context) -> None:
 
 def check_begun(context: Context) -> None:
     """Raises `RefusedError` where this browser did not begin what it comes back from."""
-    has_begun = "back_to" in context.web.values
+    if "back_to" not in context.web.values:
+        raise not_begun(context)
+
+
+def check_state(context: Context) -> None:
+    """Raises `RefusedError` where somebody does not bring back what they were sent with, and had to."""
     if context.settings.oauth_state:
         expected, sent = context.web.text("oauth_state") or "", context.params.text("state") or ""
-        has_begun = bool(expected) and hmac.compare_digest(expected.encode(), sent.encode())
         context.web.drop("oauth_state")
-    if not has_begun:
-        raise page_error(RefusedError, context, "Signing in did not begin in this browser. Please try again.")
+        if not expected or not hmac.compare_digest(expected.encode(), sent.encode()):
+            raise not_begun(context)
+
+
+def not_begun(context: Context) -> RefusedError:
+    """What is said to a browser that comes back without having gone."""
+    return page_error(RefusedError, context, "Signing in did not begin in this browser. Please try again.")
 
 
 def go_back(context: Context) -> Reply:
@@ -147,6 +159,7 @@ def come_back(name: str) -> Handler:
         provider = provider_of(name, context)
         context.web.give_token()
         check_begun(context)
+        check_state(context)
         return await arrive(context, await ask(context, provider))
 
     return handler
@@ -154,6 +167,8 @@ def come_back(name: str) -> Handler:
 
 async def ask(context: Context, provider: Provider) -> Arrival:
     """Who came back, as the provider tells. Raises `RefusedError`, `AwayError`."""
+    if context.db.reads_only:
+        raise ReadOnlyError  # a code is used up by asking
     # Nobody waits for another service with a connection in hand that others could use.
     await context.db.close()
     form = provider.form(context.params.text("code") or "", redirect_uri(provider.name, context))
@@ -166,8 +181,7 @@ async def ask(context: Context, provider: Provider) -> Arrival:
             (await context.outbound.get(provider.profile_url, bearer=token)).document()
         )
     except ElsewhereError as error:
-        sentence = "The service that knows you does not answer. Please try again in a moment."
-        raise page_error(AwayError, context, sentence, f"{provider.name}: {error}") from error
+        raise page_error(AwayError, context, AWAY, f"{provider.name}: {error}") from error
     uid, email = profile.uid or "", profile.email or ""
     if not uid.strip() or not email.strip():
         raise page_error(RefusedError, context, "The service does not tell an id and an address of yours.")
@@ -183,8 +197,8 @@ async def arrive(context: Context, arrival: Arrival) -> Reply:
     except InvalidRecordError as error:
         sentence = f"No account can be made of what the service tells: {error}."
         raise page_error(UnusableError, context, sentence) from None
-    except InactiveAccountError:
-        raise page_error(RefusedError, context, "This account is closed or locked at the moment.") from None
+    except InactiveAccountError as error:
+        raise page_error(RefusedError, context, str(error)) from None
     return go_back(context)
 
 

@@ -19,6 +19,7 @@ ENDPOINTS = {
     "sessions#destroy",
     "web/identities/oauth#create",
     "web/identities/oauth#destroy",
+    "web/identities/saml#create",
 }
 
 NOT_YET = ("/invitations/", "/api/v1/announcements")

@@ -20,6 +20,7 @@ ENDPOINTS = [
     "web/identities/google",
     "web/identities/nextcloud",
     "web/identities/oauth",
+    "web/identities/saml",
 ]
 
 

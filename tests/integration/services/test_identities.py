@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,8 +14,7 @@ from aiohttp import web
 
 from contracts.compare import Answer
 from contracts.corpus import Corpus
-from railscompat import session as sessions
-from railscompat.cookies import EncryptedCookies
+from tests.browsing import Browser, header
 from tests.factories import Factory
 from tests.identityprovider import CODE, TOKEN, IdentityProvider
 from tests.servicetest import Service, running_service
@@ -25,46 +23,10 @@ _numbers = itertools.count(1)
 BACK = f"code={CODE}"
 
 
-@dataclass(slots=True)
-class Browser:
-    """Keeps cookies, as browsers do."""
-
-    service: Service
-    jar: dict[str, str] = field(default_factory=dict)
-
-    async def get(self, path: str, **headers: str) -> Answer:
-        """Follow a link."""
-        sent = {"Accept": "text/html", **{name.replace("_", "-"): value for name, value in headers.items()}}
-        answer = await self.service.get(path, self.jar, sent)
-        for name, line in answer.headers:
-            if name.lower() == "set-cookie":
-                key, value = line.split(";")[0].split("=", 1)
-                self.jar[key] = value
-        return answer
-
-    async def returns(self, provider: str = "oauth", query: str = BACK) -> Answer:
-        """Go to a provider and come back."""
-        assert (await self.get(f"/{provider}/oauth?back_to=/d/there")).status == 302
-        return await self.get(f"/{provider}/authorize?{query}")
-
-    @property
-    def session(self) -> dict[Any, Any]:
-        """What the session holds."""
-        cookies = EncryptedCookies(self.service.corpus.env["SECRET_KEY_BASE"])
-        now = self.service.corpus.recorded_at
-        value = cookies.decrypt(sessions.SESSION_COOKIE, self.jar[sessions.SESSION_COOKIE], now=now)
-        assert isinstance(value, dict)
-        return value
-
-    @property
-    def user_id(self) -> int | None:
-        """Who is signed in."""
-        key = sessions.user_of(self.session)
-        return key.id if key else None
-
-
-def header(answer: Answer, name: str) -> str | None:
-    return next((value for key, value in answer.headers if key.lower() == name), None)
+async def returns(browser: Browser, provider: str = "oauth", query: str = BACK) -> Answer:
+    """Go to a provider and come back."""
+    assert (await browser.get(f"/{provider}/oauth?back_to=/d/there")).status == 302
+    return await browser.get(f"/{provider}/authorize?{query}")
 
 
 @pytest.fixture
@@ -110,7 +72,7 @@ async def test_a_stranger_waits_to_be_somebody(
     browser: Browser, somebody: dict[str, Any], make: Factory, provider: IdentityProvider, corpus: Corpus
 ) -> None:
     people = await make.connection.fetchval("SELECT count(*) FROM users")
-    answer = await browser.returns()
+    answer = await returns(browser)
     assert answer.status == 302
     assert header(answer, "location") == f"http://{corpus.env['CANONICAL_HOST']}/d/there"
     (row,) = await identities(make, somebody["sub"])
@@ -133,7 +95,7 @@ async def test_a_stranger_waits_to_be_somebody(
 
 async def test_a_known_address_signs_in(browser: Browser, somebody: dict[str, Any], make: Factory) -> None:
     key = await make.user(email=somebody["mail"], name="Ada Here")
-    assert (await browser.returns()).status == 302
+    assert (await returns(browser)).status == 302
     assert browser.user_id == key
     assert "notice" in browser.session["flash"]["flashes"]
     assert {"remember_user_token", "signed_in", "csrftoken"} <= browser.jar.keys()
@@ -147,7 +109,7 @@ async def test_an_address_that_nobody_proved_is_asked_for(
     browser: Browser, somebody: dict[str, Any], make: Factory
 ) -> None:
     await make.user(email=somebody["mail"], email_verified=False)
-    await browser.returns()
+    await returns(browser)
     assert browser.user_id is None
     assert (await identities(make, somebody["sub"]))[0]["user_id"] is None
 
@@ -159,13 +121,13 @@ async def test_an_identity_is_its_owners_whatever_its_address(
     columns = {"identity_type": "oauth", "uid": somebody["sub"], "email": "old@other.example", "name": "Old"}
     now = (await user(make, owner))["created_at"]
     await make.insert("omniauth_identities", user_id=owner, created_at=now, updated_at=now, **columns)
-    await browser.returns()
+    await returns(browser)
     assert browser.user_id == owner != other
     (row,) = await identities(make, somebody["sub"])
     assert (row["email"], row["name"], row["user_id"]) == (somebody["mail"], "Ada Other", owner)
     assert row["updated_at"] != now
     # Once more: nothing is new, and nobody signs in again.
-    await browser.returns()
+    await returns(browser)
     assert [dict(one) for one in await identities(make, somebody["sub"])] == [dict(row)]
     assert (await user(make, owner))["sign_in_count"] == 1
 
@@ -175,7 +137,7 @@ async def test_whoever_is_signed_in_is_known_to_the_service_from_then_on(
 ) -> None:
     me, _ = await make.user(), await make.user(email=somebody["mail"])
     browser.jar = browser.service.signed_in(me, await make.password_of(me))
-    await browser.returns()
+    await returns(browser)
     assert browser.user_id == me
     assert (await identities(make, somebody["sub"]))[0]["user_id"] == me
     row = await user(make, me)
@@ -185,7 +147,7 @@ async def test_whoever_is_signed_in_is_known_to_the_service_from_then_on(
 async def test_closed_accounts_stay_closed(browser: Browser, somebody: dict[str, Any], make: Factory) -> None:
     key = await make.user(email=somebody["mail"])
     await make.update("users", key, deactivated_at=(await user(make, key))["created_at"])
-    answer = await browser.returns()
+    answer = await returns(browser)
     assert (answer.status, browser.user_id) == (401, None)
     assert header(answer, "www-authenticate") is None
     assert b"<html" in answer.body
@@ -197,7 +159,7 @@ async def test_services_alone_decide_where_there_is_no_sign_in_of_our_own(
     more = provider.settings | {"FEATURES_DISABLE_EMAIL_LOGIN": "1"}
     async with running_service(corpus, database_url, **more) as service:
         browser = Browser(service)
-        await browser.returns()
+        await returns(browser)
         made = browser.user_id
         assert made is not None
         row = await user(make, made)
@@ -216,12 +178,12 @@ async def test_services_alone_decide_where_there_is_no_sign_in_of_our_own(
         unproven = await make.user(email="unproven@other.example", email_verified=False)
         provider.person |= {"sub": f"{somebody['sub']}-b", "mail": "Unproven@other.example"}
         browser = Browser(service)
-        await browser.returns()
+        await returns(browser)
         assert browser.user_id == unproven
         assert (await user(make, unproven))["email_verified"]
         provider.person |= {"sub": f"{somebody['sub']}-c", "mail": "no address"}
         browser = Browser(service)
-        assert (await browser.returns()).status == 422
+        assert (await returns(browser)).status == 422
         assert browser.user_id is None
         assert await identities(make, f"{somebody['sub']}-c") == []
 
@@ -232,7 +194,7 @@ async def test_name_and_address_follow_the_service_where_the_site_says_so(
     more = provider.settings | {"LOOMIO_SSO_FORCE_USER_ATTRS": "1"}
     async with running_service(corpus, database_url, **more) as service:
         key = await make.user(email=somebody["mail"], name="Ada Here")
-        await Browser(service).returns()
+        await returns(Browser(service))
         row = await user(make, key)
         assert (row["name"], row["avatar_initials"]) == ("Ada Other", "AO")
         taken, _ = "taken@other.example", await make.user(email="taken@other.example")
@@ -243,7 +205,7 @@ async def test_name_and_address_follow_the_service_where_the_site_says_so(
             (f"new{somebody['mail']}", "x" * 101, (f"new{somebody['mail']}", "Ada New")),
         ):
             provider.person |= {"mail": mail, "full_name": name}
-            await Browser(service).returns()
+            await returns(Browser(service))
             row = await user(make, key)
             assert (row["email"], row["name"]) == expected
         versions = await make.connection.fetch(
@@ -256,7 +218,7 @@ async def test_nextcloud_tells_no_name(browser: Browser, make: Factory, provider
     number = next(_numbers)
     key = await make.user(email=f"cloud{number}@other.example")
     provider.person = {"ocs": {"data": {"id": f"cloud-{number}", "email": f"cloud{number}@other.example"}}}
-    assert (await browser.returns("nextcloud")).status == 302
+    assert (await returns(browser, "nextcloud")).status == 302
     assert browser.user_id == key
     (row,) = await identities(make, f"cloud-{number}")
     assert (row["identity_type"], row["name"], row["user_id"]) == ("nextcloud", None, key)
@@ -270,7 +232,7 @@ async def test_nextcloud_tells_no_name(browser: Browser, make: Factory, provider
 async def test_a_code_that_is_none_is_refused(
     browser: Browser, somebody: dict[str, Any], make: Factory, query: str
 ) -> None:
-    answer = await browser.returns(query=query)
+    answer = await returns(browser, query=query)
     assert 400 <= answer.status < 500
     assert await identities(make, somebody["sub"]) == []
 
@@ -291,7 +253,7 @@ async def test_odd_answers_for_a_code_are_refused(
     browser: Browser, provider: IdentityProvider, status: int, text: str
 ) -> None:
     provider.tokens = web.Response(status=status, text=text)
-    answer = await browser.returns()
+    answer = await returns(browser)
     assert (answer.status, browser.user_id) == (401, None)
     assert header(answer, "content-type") == "text/html; charset=utf-8"
 
@@ -317,7 +279,7 @@ async def test_odd_profiles_are_refused(
     browser: Browser, provider: IdentityProvider, text: str, name: str
 ) -> None:
     provider.profiles = web.Response(text=text)
-    answer = await browser.returns(name)
+    answer = await returns(browser, name)
     assert (answer.status, browser.user_id) == (401, None)
 
 
@@ -325,7 +287,7 @@ async def test_numbers_are_ids_too_and_what_does_not_fit_is_left_aside(
     browser: Browser, somebody: dict[str, Any], make: Factory
 ) -> None:
     somebody |= {"sub": 4_711_000 + next(_numbers), "full_name": "x" * 300}
-    await browser.returns()
+    await returns(browser)
     (row,) = await identities(make, str(somebody["sub"]))
     assert row["name"] is None
 
@@ -336,11 +298,11 @@ async def test_a_service_that_is_away_is_said_to_be(
     gone = {"OAUTH_PROFILE_URL": f"http://127.0.0.1:{unused_tcp_port}/"}
     async with running_service(corpus, database_url, **provider.settings | gone) as service:
         browser = Browser(service)
-        answer = await browser.returns()
+        answer = await returns(browser)
         assert (answer.status, browser.user_id) == (503, None)
         assert b"does not answer" in answer.body
         provider.tokens = web.Response(text="x" * (2 << 20))
-        assert (await browser.returns()).status == 503
+        assert (await returns(browser)).status == 503
         browser.jar.clear()
         assert (
             await service.get("/oauth/authorize?code=x", headers={"Accept": "application/json"})
@@ -368,7 +330,7 @@ async def test_state_is_demanded_back_where_it_was_sent(
     more = provider.settings | {"BANYAN_OAUTH_STATE": "on"}
     async with running_service(corpus, database_url, **more) as service:
         for wrong in ("", "&state=", "&state=x"):
-            assert (await Browser(service).returns(query=f"{BACK}{wrong}")).status == 401
+            assert (await returns(Browser(service), query=f"{BACK}{wrong}")).status == 401
         browser = Browser(service)
         left = await browser.get("/oauth/oauth")
         (state,) = parse_qs(urlsplit(header(left, "location") or "").query)["state"]
