@@ -138,22 +138,27 @@ def initials(name: str | None, email: str | None, *, is_closed: bool = False) ->
 
 
 class UserFacts(msgspec.Struct, frozen=True):
-    """What decides what one actor may do with one account.
+    """What decides what one actor may do with one account."""
 
-    What two people have in common counts whenever it was: memberships that were revoked and requests to join too
-    (Loomio's queries/contactable_query.rb).
-    """
-
+    id: int
     is_active: bool
     """Not closed."""
     has_email: bool
     """Not emptied."""
     is_mine: bool
-    shares_a_group: bool
-    shares_a_thread: bool
-    shares_a_poll: bool
     am_signed_in: bool
     am_site_admin: bool
+
+
+class ContactFacts(msgspec.Struct, frozen=True):
+    """What one actor and one person have in common (Loomio's queries/contactable_query.rb)."""
+
+    shares_a_group: bool
+    """A membership, now or once; a request to join; being a guest of its threads, or asked to vote in its polls."""
+    shares_a_thread: bool
+    """Both are its guests."""
+    shares_a_poll: bool
+    """Both were asked to vote."""
 
 
 class IdentityFacts(msgspec.Struct, frozen=True):

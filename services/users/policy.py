@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from services.kernel.abilities import Ability, Policies, Policy
-from services.users.model import IdentityFacts, UserFacts
+from services.users.model import ContactFacts, IdentityFacts, UserFacts
 
 
 def can_show(user: UserFacts) -> bool:
@@ -27,9 +27,9 @@ def can_redact(user: UserFacts) -> bool:
     return user.has_email and (user.is_mine or user.am_site_admin)
 
 
-def can_contact(user: UserFacts) -> bool:
+def can_contact(both: ContactFacts) -> bool:
     """Whether they may write to the person: both have had to do with the same group, thread or poll."""
-    return user.shares_a_group or user.shares_a_thread or user.shares_a_poll
+    return both.shares_a_group or both.shares_a_thread or both.shares_a_poll
 
 
 def can_use_identity(identity: IdentityFacts) -> bool:
@@ -44,7 +44,7 @@ POLICIES = Policies(
     {
         Ability.IDENTITY_DESTROY: _IDENTITY,
         Ability.IDENTITY_SHOW: _IDENTITY,
-        Ability.USER_CONTACT: Policy(UserFacts, can_contact),
+        Ability.USER_CONTACT: Policy(ContactFacts, can_contact),
         Ability.USER_DEACTIVATE: Policy(UserFacts, can_deactivate),
         Ability.USER_REDACT: Policy(UserFacts, can_redact),
         Ability.USER_SEE_NOTIFICATIONS_FOR: _OWN,

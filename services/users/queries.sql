@@ -128,3 +128,49 @@ UPDATE groups g
 UPDATE users
    SET deactivated_at = NULL, avatar_initials = :initials::varchar, updated_at = :now::timestamp
  WHERE id = :id::bigint
+
+-- name: user_facts
+-- What decides what somebody may do with these accounts.
+SELECT u.id,
+       u.deactivated_at IS NULL AS is_active,
+       u.email IS NOT NULL AS has_email,
+       (u.id = :actor_id::bigint) IS TRUE AS is_mine,
+       :actor_id::bigint IS NOT NULL AS am_signed_in,
+       me.is_admin IS TRUE AS am_site_admin
+  FROM users u
+  LEFT JOIN users me ON me.id = :actor_id::bigint
+ WHERE u.id = ANY(:ids::bigint[])
+
+-- name: contact_facts
+-- What two people have in common. Threads and polls of groups make a group common; the rest have none.
+WITH guests AS (
+    SELECT r.user_id, r.discussion_id, d.group_id
+      FROM discussion_readers r
+      JOIN discussions d ON d.id = r.discussion_id
+     WHERE r.user_id IN (:id::bigint, :actor_id::bigint) AND r.guest AND r.revoked_at IS NULL
+), voters AS (
+    SELECT v.participant_id AS user_id, v.poll_id, p.group_id
+      FROM stances v
+      JOIN polls p ON p.id = v.poll_id
+     WHERE v.participant_id IN (:id::bigint, :actor_id::bigint)
+), circles AS (
+    SELECT user_id, group_id FROM memberships WHERE user_id IN (:id::bigint, :actor_id::bigint)
+    UNION ALL
+    SELECT requestor_id, group_id FROM membership_requests WHERE requestor_id IN (:id::bigint, :actor_id::bigint)
+    UNION ALL
+    SELECT user_id, group_id FROM guests
+    UNION ALL
+    SELECT user_id, group_id FROM voters
+)
+SELECT EXISTS (
+           SELECT 1 FROM circles mine JOIN circles theirs USING (group_id)
+            WHERE mine.user_id = :actor_id::bigint AND theirs.user_id = :id::bigint
+       ) AS shares_a_group,
+       EXISTS (
+           SELECT 1 FROM guests mine JOIN guests theirs USING (discussion_id)
+            WHERE mine.user_id = :actor_id::bigint AND theirs.user_id = :id::bigint
+       ) AS shares_a_thread,
+       EXISTS (
+           SELECT 1 FROM voters mine JOIN voters theirs USING (poll_id)
+            WHERE mine.user_id = :actor_id::bigint AND theirs.user_id = :id::bigint
+       ) AS shares_a_poll

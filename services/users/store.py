@@ -6,9 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from services.kernel import sql
+from services.kernel.actor import Actor
 from services.kernel.errors import NotFoundError
+from services.kernel.params import known_ids
 from services.kernel.sideload import Source
-from services.users.model import Author, Person
+from services.users.model import Author, ContactFacts, Person, UserFacts
 from services.users.serializer import AUTHOR, USER
 
 queries = sql.load(__file__)
@@ -17,6 +19,8 @@ _persons = queries.many("persons", Person)
 _id_of_email = queries.values("id_of_email", int)
 _id_without_email = queries.values("id_without_email", int)
 _id_of_unsubscribe_token = queries.values("id_of_unsubscribe_token", int)
+_facts = queries.many("user_facts", UserFacts)
+_contact_facts = queries.many("contact_facts", ContactFacts)
 add_version = queries.command("add_version")
 """A step in the history of an account."""
 load_group_ids = queries.values("group_ids", int)
@@ -59,6 +63,19 @@ async def find_unsubscriber(db: sql.Executor, token: str) -> int:
     if not found:
         raise NotFoundError("User")
     return found[0]
+
+
+async def load_facts(db: sql.Executor, actor: Actor, ids: Sequence[int]) -> dict[int, UserFacts]:
+    """What decides what `actor` may do with these accounts; those that are not there are missing."""
+    ids = known_ids(ids)
+    found = await _facts(db, ids=ids, actor_id=actor.id) if ids else []
+    return {one.id: one for one in found}
+
+
+async def load_contact_facts(db: sql.Executor, actor: Actor, user_id: int) -> ContactFacts:
+    """What decides whether `actor` may write to this person."""
+    (facts,) = await _contact_facts(db, id=user_id, actor_id=actor.id)
+    return facts
 
 
 SOURCES = {"author": Source(AUTHOR, load_authors), "user": Source(USER, load_persons)}

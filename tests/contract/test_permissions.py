@@ -33,6 +33,7 @@ from services.kernel.columns import Connection
 from services.polls import store as polls
 from services.polls.model import NewPollFacts
 from services.reactions.model import ReactionFacts
+from services.users import store as users
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,14 @@ class Facts:
 
     async def stance(self, name: str) -> object:
         return (await polls.load_stance_facts(self, self.actor, [int(name)], self.now)).get(int(name))
+
+    async def user(self, name: str) -> object:
+        return (
+            (await users.load_facts(self, self.actor, [int(name)])).get(int(name)) if name.isdigit() else None
+        )
+
+    async def contact(self, name: str) -> object:
+        return await users.load_contact_facts(self, self.actor, int(name))
 
     async def membership(self, name: str) -> object:
         return (await groups.load_membership_facts(self, self.actor, [int(name)])).get(int(name))
@@ -176,6 +185,11 @@ async def new_poll(facts: Facts, asked: Asked) -> object:
         discussion=thread if isinstance(thread, DiscussionFacts) else None,
         group=group if isinstance(group, GroupFacts) else None,
     )
+
+
+async def contact(facts: Facts, asked: Asked) -> object:
+    """What the actor and the person in a parameter have in common."""
+    return await facts.contact(str(asked.said["user_id"]))
 
 
 async def reaction(facts: Facts, asked: Asked) -> object:
@@ -316,6 +330,8 @@ JUDGES: dict[str, tuple[Judge, ...]] = {
     "polls#show": needs(Ability.POLL_SHOW, named("poll")),
     "polls#update": needs(Ability.POLL_UPDATE, named("poll")),
     "polls#voters": needs(Ability.POLL_SHOW, named("poll")),
+    "profile#contactable": needs(Ability.USER_CONTACT, contact),
+    "profile#show": needs(Ability.USER_SHOW, named("user")),
     "reactions#create": needs(Ability.REACTION_UPDATE, reaction),
     "stances#create": needs(Ability.STANCE_CREATE, said("poll")),
     "stances#index": POLL_SHOWN,

@@ -43,6 +43,7 @@ def test_they_stand_in_alphabetical_order() -> None:
 
 def test_each_has_a_policy_and_a_table_of_its_kind() -> None:
     assert set(POLICIES) == set(TABLES) == set(Ability)
+    assert len(POLICIES) == len(Ability)
     assert [one for one in Ability if POLICIES[one].facts is not TABLES[one].kind] == []
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from services.kernel.abilities import Ability
-from services.users.model import IdentityFacts, UserFacts
+from services.users.model import ContactFacts, IdentityFacts, UserFacts
 from services.users.policy import POLICIES
 from tests.policytables import Tables, no, table, wrong_rows, yes
 
@@ -17,7 +17,7 @@ TABLES: Tables = {
     Ability.IDENTITY_DESTROY: IDENTITY,
     Ability.IDENTITY_SHOW: IDENTITY,
     Ability.USER_CONTACT: table(
-        UserFacts, no(), yes("shares_a_group"), yes("shares_a_thread"), yes("shares_a_poll")
+        ContactFacts, no(), yes("shares_a_group"), yes("shares_a_thread"), yes("shares_a_poll")
     ),
     Ability.USER_DEACTIVATE: table(
         UserFacts,
