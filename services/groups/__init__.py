@@ -9,8 +9,8 @@ Policies also for what has only its group to go by: chatbots, mails that came in
 Invariants
     * A membership counts as long as it is not revoked, accepted or not.
     * An archived group is seen by nobody; its admins stay its admins.
-    * The signed-out are nobody: a membership that nobody invited to is not theirs to revoke. (Loomio 3.0.17
-      takes "no inviter" and "nobody signed in" for the same person.)
+    * The signed-out are nobody: a membership that nobody invited to is not theirs to see. (The ability of
+      Loomio 3.0.17 takes "no inviter" and "nobody signed in" for the same person.)
     * Memberships of the viewer are told with groups only where groups are what was asked for: Loomio has
       them from the cache of such answers. Tags are told of open groups, and with a membership.
     * Where rows have no order in Loomio, theirs is that of their ids here.
