@@ -11,6 +11,7 @@ from aiohttp import web
 
 from services.boot import handlers as boot
 from services.groups import handlers as groups
+from services.groups import memberships
 from services.groups import store as group_store
 from services.kernel.cache import Cache
 from services.kernel.clock import clock_from
@@ -37,6 +38,7 @@ from services.versions import handlers as versions
 ROUTES: tuple[Route[Handler], ...] = (
     *boot.ROUTES,
     *groups.ROUTES,
+    *memberships.ROUTES,
     *users.ROUTES,
     *accounts.ROUTES,
     *reactions.ROUTES,

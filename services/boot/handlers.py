@@ -32,7 +32,7 @@ async def site(context: Context) -> dict[str, Any]:
         identity = await pending.find(context)
         payload = user_payload(context, person, identity=identity, flashes=flashes)
     group_ids = [] if person is None else await store.load_group_ids(context.db, id=person.id)
-    name = None if person is None else shown_name(person, context.scope())
+    name = None if person is None else shown_name(person, context.say)
     await context.cache.put(
         f"/current_users/{payload['channel_token']}",
         {"name": name, "group_ids": group_ids, "id": payload["current_user_id"]},

@@ -2,7 +2,8 @@
 """Groups and their memberships: finding them, and who may do what with them.
 
 Tables: `groups`, `memberships`, `subscriptions`, `tags`; read only. Routes: `groups#count_explore_results`,
-`groups#index`, `groups#subgroups`, `groups#suggest_handle`, `profile#groups`.
+`groups#index`, `groups#subgroups`, `groups#suggest_handle`, `profile#groups`; by key
+`b2/memberships#index` (`memberships`).
 Facts: `store.find`, `store.load_facts`, for whoever needs to know what somebody may do with a group.
 Policies also for what has only its group to go by: chatbots, mails that came in, requests to join, tags.
 

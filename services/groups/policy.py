@@ -31,6 +31,11 @@ def can_administer(group: GroupFacts) -> bool:
     return group.am_admin
 
 
+def can_administer_by_key(group: GroupFacts) -> bool:
+    """Whether their programs look after its members: of groups that are not archived, or all of the site's."""
+    return group.am_site_admin or (group.am_admin and not group.is_archived)
+
+
 def can_take_part(group: GroupFacts) -> bool:
     """What members do as soon as their address is known to be theirs."""
     return group.am_verified and group.am_member

@@ -148,6 +148,34 @@ SELECT m.id, m.group_id, m.user_id, m.inviter_id, m.volume, m.admin, m.delegate,
   LEFT JOIN users u ON u.id = m.user_id
  WHERE m.id = ANY(:ids::bigint[])
 
+-- name: memberships_in
+-- How many memberships a group has, revoked ones too; with one of their moments between two, if these are given.
+SELECT count(*)
+  FROM memberships
+ WHERE group_id = :group_id::bigint
+   AND ((:since::timestamp IS NULL AND :until::timestamp IS NULL)
+        OR CASE :by::text WHEN 'updated_at' THEN updated_at
+                          WHEN 'accepted_at' THEN accepted_at
+                          WHEN 'revoked_at' THEN revoked_at
+                          WHEN 'saml_session_expires_at' THEN saml_session_expires_at
+                          ELSE created_at END
+           BETWEEN coalesce(:since::timestamp, '-infinity') AND coalesce(:until::timestamp, 'infinity'))
+
+-- name: membership_ids_in
+-- A page of these.
+SELECT id
+  FROM memberships
+ WHERE group_id = :group_id::bigint
+   AND ((:since::timestamp IS NULL AND :until::timestamp IS NULL)
+        OR CASE :by::text WHEN 'updated_at' THEN updated_at
+                          WHEN 'accepted_at' THEN accepted_at
+                          WHEN 'revoked_at' THEN revoked_at
+                          WHEN 'saml_session_expires_at' THEN saml_session_expires_at
+                          ELSE created_at END
+           BETWEEN coalesce(:since::timestamp, '-infinity') AND coalesce(:until::timestamp, 'infinity'))
+ ORDER BY id
+OFFSET :first::bigint LIMIT :number::bigint
+
 -- name: tags_told
 -- Tags by id.
 SELECT id, name::text AS name, color, taggings_count, org_taggings_count, group_id, priority

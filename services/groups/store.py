@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 
@@ -27,10 +28,15 @@ _visible_ids = queries.values("visible_ids", int)
 _subgroup_ids = queries.values("subgroup_ids", int)
 _told = queries.many("groups_told", Group)
 _memberships = queries.many("memberships_told", Membership)
+_memberships_in = queries.values("memberships_in", int)
+_membership_ids_in = queries.values("membership_ids_in", int)
 _tags = queries.many("tags_told", Tag)
 
 ORDERS = ("memberships_count", "memberships_count_asc", "created_at", "created_at_asc")
 """How the directory can be ordered; the first is usual."""
+
+MOMENTS = ("created_at", "updated_at", "accepted_at", "revoked_at", "saml_session_expires_at")
+"""What memberships can be asked for by; the first is usual."""
 
 
 async def find(
@@ -128,6 +134,27 @@ async def load_memberships(db: sql.Executor, ids: Sequence[int]) -> Mapping[int,
 async def load_tags(db: sql.Executor, ids: Sequence[int]) -> Mapping[int, Tag]:
     """Tags by id."""
     return {tag.id: tag for tag in await _tags(db, ids=ids)}
+
+
+@dataclass(frozen=True, slots=True)
+class Timeframe:
+    """The memberships of a group, revoked ones too, whose moment `by` (one of `MOMENTS`) lies between two."""
+
+    group_id: int
+    by: str
+    since: datetime | None
+    until: datetime | None
+
+
+async def count_memberships_in(db: sql.Executor, among: Timeframe) -> int:
+    """How many there are."""
+    (count,) = await _memberships_in(db, **asdict(among))
+    return count
+
+
+async def load_membership_ids_in(db: sql.Executor, among: Timeframe, page: Page) -> list[int]:
+    """A page of them, by id."""
+    return await _membership_ids_in(db, **asdict(among), first=page.first, number=page.number)
 
 
 def sources_for(member_id: int | None) -> Catalogue:

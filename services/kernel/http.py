@@ -144,7 +144,8 @@ class Context:
         """What rows are told by. `excluded`, where an endpoint fixes these, is for the request's `exclude_types`."""
         if excluded is None:
             excluded = self.params.words("exclude_types")
-        return Scope(self.actor.id, self.locale, self.files, self.now, excluded, self.settings.texts)
+        texts = self.settings.texts
+        return Scope(self.actor.id, self.locale, self.files, self.now, excluded, texts=texts)
 
     async def respond(
         self,

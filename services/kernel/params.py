@@ -12,6 +12,7 @@ import re
 import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from services.kernel.errors import BadRequestError
 
@@ -72,6 +73,16 @@ class Params:
         if page.first < 0 or page.number < 0:
             raise BadRequestError
         return Page(min(page.first, LARGEST_ID), min(page.number, LARGEST_ID))
+
+    def moment(self, name: str) -> datetime | None:
+        """An ISO time, as columns have it; None where it is missing. Raises `BadRequestError` for anything else."""
+        if (text := self.text(name)) is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise BadRequestError from None
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
     def ids(self, name: str) -> list[int] | None:
         """Ids joined by `x`, as numbers, doubles dropped; None where it is missing."""

@@ -50,8 +50,14 @@ class Scope:
     """The moment, as columns have it."""
     excluded: frozenset[str] = frozenset()
     """Kinds of records that the request does not want (`exclude_types`)."""
+    tells_addresses: bool = False
+    """Whether everybody's address is told, beside one's own: to those who look after a group's members."""
     texts: Texts = OURS_ALONE
     """What stands in for what people did not say."""
+
+    def say(self, key: str, **values: str) -> str:
+        """A text for whoever sees the rows."""
+        return self.texts.say(key, self.locale, **values)
 
 
 When = Callable[[Any, Scope], bool]

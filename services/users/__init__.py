@@ -8,7 +8,7 @@ Routes: `profile#me`, `profile#email_status`, `profile#email_exists`, and `b3/us
 Shapes: `AUTHOR` (root `users`), reached by the edge `author`.
 
 Invariants
-    * An address is told to its owner only.
+    * An address is told to its owner only, and by their key to admins of a group that the person belongs to.
     * A picture that is recorded but not there is told as none; Rails repairs such rows as it meets them,
       reads here change nothing.
 """

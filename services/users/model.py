@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,6 @@ import msgspec
 
 from services.kernel import locales
 from services.kernel.files import Blob, StoredFiles
-from services.kernel.sideload import Scope
 from services.kernel.texts import Texts
 
 THUMBNAIL_PIXELS = 128
@@ -40,10 +40,10 @@ class Author(msgspec.Struct, frozen=True):
     avatar_content_type: str | None
 
 
-def shown_name(person: Author, scope: Scope) -> str | None:
+def shown_name(person: Author, say: Callable[[str], str]) -> str | None:
     """The name; for closed and emptied accounts a label; None for those who never gave one."""
     if person.name is None and person.deactivated_at is not None:
-        return scope.texts.say("profile_page.deleted_account", scope.locale)
+        return say("profile_page.deleted_account")
     return person.name
 
 

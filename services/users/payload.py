@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.kernel.clock import rails_time
 from services.kernel.http import Context
-from services.kernel.sideload import Gathered, render
+from services.kernel.sideload import Gathered, Scope, render
 from services.kernel.tokens import base58
 from services.users.model import Person, time_zone
 from services.users.serializer import CURRENT_USER, nobody
@@ -23,7 +23,7 @@ def user_payload(
     flashes: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """`person` (None for the signed-out) and what goes with them."""
-    scope = context.scope()
+    scope = Scope(None, context.locale, context.files, context.now, texts=context.settings.texts)
     if person is None:
         users = [nobody(scope.texts, context.locale, base58(context.random))]
     else:

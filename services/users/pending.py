@@ -128,7 +128,7 @@ async def find(context: Context) -> dict[str, Any]:
 def of_person(person: Person, context: Context) -> dict[str, Any]:
     """Somebody whose address was given."""
     status = email_status(person)
-    told = _base(context, person, name=shown_name(person, context.scope()), email=person.email, status=status)
+    told = _base(context, person, name=shown_name(person, context.say), email=person.email, status=status)
     told["auth_form"] = _form(status, person.email_verified, told["name"], has_token=False)
     told["legal_accepted_at"] = person.legal_accepted_at and rails_time(person.legal_accepted_at)
     return told
@@ -178,14 +178,12 @@ async def _verified(context: Context, email: str | None) -> Person | None:
 async def _of_login_token(context: Context, token: LoginToken) -> dict[str, Any]:
     person = await store.load_person(context.db, token.user_id)
     status = "active" if token.is_reactivation else email_status(person)
-    name = person.name if token.is_reactivation else shown_name(person, context.scope())
+    name = person.name if token.is_reactivation else shown_name(person, context.say)
     told = _base(context, person, name=name, email=person.email, status=status)
     return told | {
         "identity_type": "loomio",
         "has_token": True,
-        "auth_form": _form(
-            status, person.email_verified, shown_name(person, context.scope()), has_token=True
-        ),
+        "auth_form": _form(status, person.email_verified, shown_name(person, context.say), has_token=True),
         "legal_accepted_at": person.legal_accepted_at and rails_time(person.legal_accepted_at),
     }
 
@@ -207,7 +205,7 @@ async def _of_invitation(context: Context, kind: str, invitation: Invitation) ->
     invited = None
     if invitation.user_id is not None:
         invited = await store.load_person(context.db, invitation.user_id)
-    name = shown_name(invited, context.scope()) if invited else None
+    name = shown_name(invited, context.say) if invited else None
     email = invited.email if invited else None
     told = _base(context, await _verified(context, email), name=name, email=email, status=None)
     if invited is not None and (name or "").strip():

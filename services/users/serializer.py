@@ -25,8 +25,8 @@ from services.users.model import (
 )
 
 
-def _is_self(person: Author, scope: Scope) -> bool:
-    return person.id == scope.actor_id
+def _tells_address(person: Author, scope: Scope) -> bool:
+    return scope.tells_addresses or person.id == scope.actor_id
 
 
 def _experience(name: str) -> Field:
@@ -40,8 +40,8 @@ AUTHOR = Shape(
     root="users",
     fields=(
         *fields("id"),
-        Field("name", shown_name),
-        Field("email", lambda person, _scope: person.email, when=_is_self),
+        Field("name", lambda person, scope: shown_name(person, scope.say)),
+        Field("email", lambda person, _scope: person.email, when=_tells_address),
         *fields("username", "avatar_initials"),
         Field("avatar_kind", lambda person, _scope: picture_kind(person)),
         Field("thumb_url", lambda person, scope: picture_url(person, THUMBNAIL_PIXELS, scope.files)),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What is done with the installation's key: every recorded case is done again and laid beside the recording."""
+"""What programs do with keys: every recorded case is done again and laid beside the recording."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from redis.asyncio import Redis
 
 from banyan.embedded import ValkeyServer
 from contracts.address import Address
+from contracts.compare import differences
 from contracts.corpus import Corpus, Write
 from contracts.verify import Database, Listener, MailServer, Manner, Published, Stage
 from contracts.verify.case import CaseRun
 from tests.servicetest import running_service
 
+READS = {"b2/memberships#index"}
 ENDPOINTS = {"b3/users#deactivate", "b3/users#reactivate"}
 
 SIDEKIQS = {
@@ -22,6 +24,14 @@ SIDEKIQS = {
     "b3/users#reactivate": "/rows/pg_search_documents",
 }
 """What is the work of the jobs that are pushed, in Rails as here: no Sidekiq runs in this test."""
+
+
+async def test_every_recorded_read_is_answered_as_recorded(corpus: Corpus, sample_url: str) -> None:
+    cases = [case for case in corpus.reads() if case.endpoint in READS]
+    assert {case.response.status for case in cases} == {200, 403, 404}
+    async with running_service(corpus, sample_url) as service:
+        compared = [(case.request.path, differences(case, await service.replay(case))) for case in cases]
+    assert [one for one in compared if one[1]] == []
 
 
 def jobs_of(case: Write, user_id: int) -> list[tuple[str, list[Any]]]:
