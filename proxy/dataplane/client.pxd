@@ -10,7 +10,7 @@ cdef class ClientConnection:
     cdef Edge _edge
     cdef readonly object _transport
     cdef readonly bytes _held
-    cdef int _phase
+    cdef int _phase, _descriptor
     cdef long long _taken
     cdef tuple _told
     cdef bint _chunked, _close_after

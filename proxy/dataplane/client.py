@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, cast
 
-from proxy.dataplane import closing, compose, pace
+from proxy.dataplane import closing, compose, pace, sending
 from proxy.dataplane.failures import FAILURES, NEVER_SENT, TOO_SLOW
 from proxy.dataplane.forwarded import client_address, forwarding_lines, is_trusted
 from proxy.dataplane.framing import END_OF_CHUNKS, ChunkedReader, LengthReader, chunk
@@ -45,6 +45,7 @@ class ClientConnection:
     __slots__ = (
         "_chunked",
         "_close_after",
+        "_descriptor",
         "_edge",
         "_half_closed",
         "_held",
@@ -66,6 +67,7 @@ class ClientConnection:
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
         self._transport: asyncio.Transport = _NOT_CONNECTED
+        self._descriptor = sending.UNKNOWN
         self._held = b""
         self._phase = _IDLE
         self._taken = 0
@@ -92,6 +94,7 @@ class ClientConnection:
     def introduced(self, transport: asyncio.BaseTransport, address: str = "", secure: bool = False) -> None:
         """It is known who connected: from `address`, if a load balancer said so; `secure`: by TLS."""
         self._transport = cast("asyncio.Transport", transport)
+        self._descriptor = sending.descriptor_of(transport)
         edge = self._edge
         peername = transport.get_extra_info("peername")
         self.peer = address or (peername[0] if isinstance(peername, tuple) else "")
@@ -306,7 +309,8 @@ class ClientConnection:
             out = compose.response_bytes(head, self._chunked, connection, cookie)
             self._transport.writelines((out, body))
         else:
-            self._transport.write(compose.response_bytes(head, self._chunked, connection, cookie, body))
+            out = compose.response_bytes(head, self._chunked, connection, cookie, body)
+            sending.write(self._transport, self._descriptor, out)
         self._sent(exchange, done, now)
 
     def answer_more(self, payload: bytes, done: bool, now: float) -> None:

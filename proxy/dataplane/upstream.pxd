@@ -17,7 +17,7 @@ cdef class UpstreamConnection:
     cdef public double idle_since
     cdef readonly bytes _held
     cdef bint _holding
-    cdef int _interim
+    cdef int _interim, _descriptor
     cdef ResponseHead _head
     cdef object _body
 

@@ -8,6 +8,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Final, cast
 
+from proxy.dataplane import sending
 from proxy.dataplane.framing import BodyReader, ChunkedReader, CloseReader, LengthReader
 from proxy.dataplane.heads import CHUNKED, UNTIL_CLOSE, ResponseHead
 from proxy.dataplane.scanner import make_scanner
@@ -34,6 +35,7 @@ class UpstreamConnection:
 
     __slots__ = (
         "_body",
+        "_descriptor",
         "_head",
         "_held",
         "_holding",
@@ -52,6 +54,7 @@ class UpstreamConnection:
         self.address = address
         self.circuit = pool.circuits[address]
         self.transport: asyncio.Transport = _NOT_CONNECTED
+        self._descriptor = sending.UNKNOWN
         self.exchange: Exchange | None = None
         self.fresh = True
         self.idle_since = 0.0
@@ -64,6 +67,7 @@ class UpstreamConnection:
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: the connection stands."""
         self.transport = cast("asyncio.Transport", transport)
+        self._descriptor = sending.descriptor_of(transport)
 
     def begin(self, exchange: Exchange, now: float) -> None:
         """Carry `exchange`: send its head and what came of its body."""
@@ -78,7 +82,7 @@ class UpstreamConnection:
         exchange.client.upstream_ready(now)  # before anything is written: that may fill the connection
         unsent = exchange.unsent
         if len(unsent) == 1:
-            self.transport.write(unsent[0])
+            sending.write(self.transport, self._descriptor, unsent[0])
             return
         self.transport.write(b"".join(unsent))
         del unsent[1:]  # the head stays: a stale connection may make it necessary again
