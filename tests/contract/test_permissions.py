@@ -1,145 +1,35 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Policies allow what the recorded application allowed, and refuse what it refused.
 
-Each recorded request that was answered (200) or refused (403) is asked again of the policies alone: what decides is
-loaded from the recorded database, after what the recorder changed there for the case.
+Each recorded request that was answered or refused is asked again of the policies alone: what decides is loaded from
+the recorded database, after what the recorder changed there for the case.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import parse_qsl
 
 import asyncpg
-import msgspec
 import pytest
 
-from contracts.corpus import ANONYMOUS, Corpus, ReadRequest, Response, WriteRequest
+from contracts.corpus import Corpus
 from services.app.abilities import POLICIES
-from services.comments import store as comments
-from services.discussions import store as discussions
 from services.discussions.model import DiscussionFacts, NewDiscussionFacts
-from services.groups import store as groups
+from services.documents.model import DocumentFacts
 from services.groups.model import GroupFacts, NewGroupFacts
-from services.kernel import sql
 from services.kernel.abilities import Ability
-from services.kernel.actor import Account, Actor, Tokens
 from services.kernel.columns import Connection
-from services.polls import store as polls
 from services.polls.model import NewPollFacts
 from services.reactions.model import ReactionFacts
-from services.users import store as users
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A recorded request: the element of its path that names a record, and what it says, nested or not."""
-
-    name: str
-    said: Mapping[str, Any]
-
-    def of(self, kind: str) -> str | None:
-        """What names a record of this kind, by id or key."""
-        found = self.said.get(f"{kind}_id", self.said.get(f"{kind}_key"))
-        return None if found is None else str(found)
-
-
-def asked(request: ReadRequest) -> Asked:
-    """What a request asks."""
-    path, _, query = request.path.partition("?")
-    said: dict[str, Any] = dict(parse_qsl(query))
-    if isinstance(request, WriteRequest) and request.body:
-        body = msgspec.json.decode(request.body)
-        for name, value in body.items() if isinstance(body, dict) else ():
-            said.update(value if isinstance(value, dict) else {name: value})
-    elements = path.removeprefix("/api/v1/").split("/")
-    return Asked(elements[1] if len(elements) > 1 else "", said)
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Loads facts as a vertical would, for one actor at one moment."""
-
-    connection: Connection
-    actor: Actor
-    now: datetime
-
-    async def fetch(self, statement: sql.Statement, arguments: list[Any]) -> list[Any]:
-        return await self.connection.fetch(statement.text, *arguments)
-
-    async def parent(self, table: str, column: str, key: str) -> str:
-        return str(await self.connection.fetchval(f'SELECT "{column}" FROM "{table}" WHERE id = {int(key)}'))
-
-    async def group(self, name: str) -> object:
-        return await groups.find(self, self.actor, name, None, self.now)
-
-    async def discussion(self, name: str) -> object:
-        return await discussions.find(self, self.actor, name)
-
-    async def comment(self, name: str) -> object:
-        return (await comments.load_facts(self, self.actor, [int(name)])).get(int(name))
-
-    async def reader(self, name: str) -> object:
-        return (await discussions.load_reader_facts(self, self.actor, [int(name)])).get(int(name))
-
-    async def poll(self, name: str) -> object:
-        return await polls.find(self, self.actor, name, self.now)
-
-    async def stance(self, name: str) -> object:
-        return (await polls.load_stance_facts(self, self.actor, [int(name)], self.now)).get(int(name))
-
-    async def user(self, name: str) -> object:
-        return (
-            (await users.load_facts(self, self.actor, [int(name)])).get(int(name)) if name.isdigit() else None
-        )
-
-    async def contact(self, name: str) -> object:
-        return await users.load_contact_facts(self, self.actor, int(name))
-
-    async def membership(self, name: str) -> object:
-        return (await groups.load_membership_facts(self, self.actor, [int(name)])).get(int(name))
-
-
-Locate = Callable[[Facts, Asked], Awaitable[object]]
-"""Loads what decides about a request; None where it is about no such record."""
-
-
-def named(kind: str) -> Locate:
-    """The record that the path names."""
-
-    async def locate(facts: Facts, asked: Asked) -> object:
-        return await getattr(facts, kind)(asked.name)
-
-    return locate
-
-
-def said(kind: str) -> Locate:
-    """The record that a parameter names."""
-
-    async def locate(facts: Facts, asked: Asked) -> object:
-        name = asked.of(kind)
-        return None if name is None else await getattr(facts, kind)(name)
-
-    return locate
-
-
-def behind(table: str, column: str) -> Locate:
-    """The group, thread or poll that the record in the path belongs to."""
-
-    async def locate(facts: Facts, asked: Asked) -> object:
-        return await getattr(facts, column.removesuffix("_id"))(await facts.parent(table, column, asked.name))
-
-    return locate
+from services.tasks.model import TaskFacts
+from tests.recordedrights import Asked, Case, Facts, Locate, asking, behind, cases, named, said
 
 
 async def edit_of_thread(facts: Facts, asked: Asked) -> object:
     """The thread of an event that tells of its change; no other can be taken out of one."""
-    if await facts.parent("events", "kind", asked.name) != "discussion_edited":
+    if await facts.column("events", "kind", asked.name) != "discussion_edited":
         return None
     return await behind("events", "discussion_id")(facts, asked)
 
@@ -174,7 +64,7 @@ async def new_poll(facts: Facts, asked: Asked) -> object:
     thread = await said("discussion")(facts, asked)
     group = await said("group")(facts, asked)
     if isinstance(thread, DiscussionFacts) and thread.has_group:
-        group = await facts.group(await facts.parent("discussions", "group_id", str(thread.id)))
+        group = await facts.group(str(await facts.column("discussions", "group_id", str(thread.id))))
     if thread is None and group is None:
         return None
     return NewPollFacts(
@@ -193,16 +83,81 @@ async def contact(facts: Facts, asked: Asked) -> object:
 
 
 async def reaction(facts: Facts, asked: Asked) -> object:
-    """A reaction to a thread, comment or poll."""
-    kind = str(asked.said.get("reactable_type")).lower()
-    if kind not in ("comment", "discussion", "poll"):
-        return None
-    record = await getattr(facts, kind)(str(asked.said["reactable_id"]))
+    """A reaction that is about to be made."""
+    kind, key = str(asked.said.get("reactable_type")), str(asked.said.get("reactable_id"))
     return ReactionFacts(
         am_author=False,
         am_signed_in=facts.actor.id is not None,
-        may_show_record=record is not None and POLICIES.can(Ability(f"{kind}.show"), record),
+        may_show_record=await may("show", facts, kind, key),
     )
+
+
+async def old_reaction(facts: Facts, asked: Asked) -> object:
+    """A reaction that is there."""
+    author = await facts.column("reactions", "user_id", asked.name)
+    return ReactionFacts(
+        am_author=author == facts.actor.id, am_signed_in=facts.actor.id is not None, may_show_record=False
+    )
+
+
+async def task(facts: Facts, asked: Asked) -> object:
+    """A task, by id."""
+    kind, key = [await facts.column("tasks", f"record_{what}", asked.name) for what in ("type", "id")]
+    assignees = await facts.connection.fetch(
+        "SELECT user_id FROM tasks_users WHERE task_id = $1", int(asked.name)
+    )
+    return TaskFacts(
+        am_author=await facts.column("tasks", "author_id", asked.name) == facts.actor.id,
+        am_assignee=any(row["user_id"] == facts.actor.id for row in assignees),
+        may_update_record=await may("update", facts, kind, str(key)),
+    )
+
+
+async def new_document(facts: Facts, asked: Asked) -> object:
+    """A document that is about to be made, of some record."""
+    return await _document(facts, asked.said.get("model_type"), asked.said.get("model_id"), None)
+
+
+async def document(facts: Facts, asked: Asked) -> object:
+    """A document, by id."""
+    kind, key, group = [
+        await facts.column("documents", what, asked.name) for what in ("model_type", "model_id", "group_id")
+    ]
+    return await _document(facts, kind, key, group)
+
+
+async def _document(facts: Facts, kind: Any, key: Any, group_id: Any) -> object:
+    if kind is None:
+        return None
+    group = None if group_id is None else await facts.group(str(group_id))
+    return DocumentFacts(
+        has_record=True,
+        may_update_record=await may("update", facts, kind, str(key)),
+        am_group_admin=isinstance(group, GroupFacts) and group.am_admin,
+        am_verified=False,
+    )
+
+
+async def group_of_attachment(facts: Facts, asked: Asked) -> object:
+    """The group that an attachment's record belongs to."""
+    kind, key = [
+        await facts.column("active_storage_attachments", f"record_{what}", asked.name)
+        for what in ("type", "id")
+    ]
+    if kind == "Comment":
+        kind, key = "Discussion", await facts.column("comments", "discussion_id", str(key))
+    if kind != "Group":
+        key = await facts.column(f"{kind.lower()}s", "group_id", str(key))
+    return await facts.group(str(key))
+
+
+async def may(action: str, facts: Facts, kind: str, key: str) -> bool:
+    """Whether the actor may do this with a record of any kind."""
+    of = {"Outcome": "poll"}.get(kind, kind.lower())
+    if kind == "Outcome":
+        key = str(await facts.column("outcomes", "poll_id", key))
+    record = await getattr(facts, of)(key)
+    return record is not None and POLICIES.can(Ability(f"{kind.lower()}.{action}"), record)
 
 
 Judge = tuple[tuple[Ability, Locate], ...]
@@ -242,6 +197,7 @@ JUDGES: dict[str, tuple[Judge, ...]] = {
     "announcements#history": TARGET_SHOWN,
     "announcements#search": TARGET_SHOWN,
     "announcements#users_notified_count": TARGET_SHOWN,
+    "attachments#destroy": needs(Ability.ATTACHMENT_DESTROY, group_of_attachment),
     "chatbots#create": needs(Ability.CHATBOT_CREATE, said("group")),
     "chatbots#index": needs(Ability.GROUP_SHOW_CHATBOTS, said("group")),
     "comments#create": needs(Ability.COMMENT_CREATE, said("discussion")),
@@ -275,9 +231,12 @@ JUDGES: dict[str, tuple[Judge, ...]] = {
     "discussions#show": needs(Ability.DISCUSSION_SHOW, named("discussion")),
     "discussions#unpin": THREAD_PINNED,
     "discussions#update": THREAD_CHANGED,
+    "documents#create": needs(Ability.DOCUMENT_CREATE, new_document),
+    "documents#destroy": needs(Ability.DOCUMENT_DESTROY, document),
     "documents#for_discussion": THREAD_SHOWN,
     "documents#for_group": needs(Ability.GROUP_SHOW, said("group")),
     "documents#index": TARGET_SHOWN,
+    "documents#update": needs(Ability.DOCUMENT_UPDATE, document),
     "events#comment": THREAD_SHOWN,
     "events#count": THREAD_SHOWN,
     "events#index": THREAD_SHOWN,
@@ -333,6 +292,7 @@ JUDGES: dict[str, tuple[Judge, ...]] = {
     "profile#contactable": needs(Ability.USER_CONTACT, contact),
     "profile#show": needs(Ability.USER_SHOW, named("user")),
     "reactions#create": needs(Ability.REACTION_UPDATE, reaction),
+    "reactions#destroy": needs(Ability.REACTION_DESTROY, old_reaction),
     "stances#create": needs(Ability.STANCE_CREATE, said("poll")),
     "stances#index": POLL_SHOWN,
     "stances#uncast": needs(Ability.STANCE_UNCAST, named("stance")),
@@ -342,65 +302,10 @@ JUDGES: dict[str, tuple[Judge, ...]] = {
     "tags#destroy": needs(Ability.TAG_DESTROY, behind("tags", "group_id")),
     "tags#priority": needs(Ability.GROUP_UPDATE, said("group")),
     "tags#update": needs(Ability.TAG_UPDATE, behind("tags", "group_id")),
+    "tasks#mark_as_done": needs(Ability.TASK_UPDATE, task),
+    "tasks#mark_as_not_done": needs(Ability.TASK_UPDATE, task),
 }
 """Endpoint → what it needs: the first of these whose record the request names."""
-
-NOW = re.compile(r"\bnow\(\)")
-"""What the recorder changes before a case speaks of the moment at which the case was recorded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A recorded request and whether it was allowed, with what was changed before it."""
-
-    id: str
-    endpoint: str
-    actor: str
-    request: ReadRequest
-    is_allowed: bool
-    date: datetime
-    setup: tuple[str, ...] = ()
-
-
-def cases(corpus: Corpus) -> Iterator[Case]:
-    """What was recorded of these endpoints; of sequences the beginning."""
-    for read in corpus.reads():
-        if read.endpoint in JUDGES and is_judged(read.response):
-            yield Case(
-                read.id, read.endpoint, read.actor, read.request, read.response.status == 200, read.date
-            )
-    for write in corpus.writes():
-        step = write.steps[0]
-        if write.endpoint in JUDGES and is_judged(step.response):
-            is_allowed = step.response.status == 200
-            yield Case(
-                write.id, write.endpoint, step.actor, step.request, is_allowed, write.date, write.setup
-            )
-
-
-def is_judged(response: Response) -> bool:
-    """Whether it tells of the actor's rights: done, or refused because they were not enough."""
-    return response.status == 200 or (
-        response.status == 403 and response.parsed_body().get("exception") == "CanCan::AccessDenied"
-    )
-
-
-async def actor_of(
-    corpus: Corpus, connection: Connection, name: str, said: Mapping[str, Any]
-) -> Actor | None:
-    """Who asked; None for those who are not in the data set, or whom a mail's link speaks for."""
-    if "unsubscribe_token" in said:
-        return None
-    if name == ANONYMOUS:
-        kinds = ("discussion_reader", "stance", "group", "membership")
-        return Actor(None, Tokens(**{kind: said.get(f"{kind}_token") for kind in kinds}))
-    if name not in corpus.world.actors:
-        return None
-    columns = ", ".join(Account.__struct_fields__)
-    row = await connection.fetchrow(
-        f"SELECT {columns} FROM users WHERE id = $1", corpus.world.actors[name].id
-    )
-    return None if row is None else Actor(Account(**row))
 
 
 @pytest.fixture
@@ -416,7 +321,7 @@ async def test_what_was_allowed_is_allowed_and_what_was_refused_is_refused(
 ) -> None:
     judged: Counter[tuple[str, bool]] = Counter()
     wrong: list[str] = []
-    for case in cases(corpus):
+    for case in cases(corpus, JUDGES):
         verdict = await judge(corpus, connection, case)
         if verdict is None:
             continue
@@ -430,19 +335,11 @@ async def test_what_was_allowed_is_allowed_and_what_was_refused_is_refused(
 
 async def judge(corpus: Corpus, connection: Connection, case: Case) -> bool | None:
     """What the policies say; None where the request is about nothing that they are asked about."""
-    request = asked(case.request)
-    if (actor := await actor_of(corpus, connection, case.actor, request.said)) is None:
-        return None
-    facts = Facts(connection, actor, case.date.astimezone(UTC).replace(tzinfo=None))
-    transaction = connection.transaction()
-    await transaction.start()
-    try:
-        for statement in case.setup:
-            await connection.execute(NOW.sub(f"'{case.date.isoformat()}'::timestamptz", statement))
+    async with asking(corpus, connection, case) as known:
+        if known is None:
+            return None
         for needed in JUDGES[case.endpoint]:
-            records = [(ability, await locate(facts, request)) for ability, locate in needed]
+            records = [(ability, await locate(*known)) for ability, locate in needed]
             if all(record is not None for _, record in records):
                 return all(POLICIES.can(ability, record) for ability, record in records)
-        return None
-    finally:
-        await transaction.rollback()
+    return None
