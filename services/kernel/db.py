@@ -315,7 +315,9 @@ class Session:
                 raise
 
     async def close(self) -> None:
-        """Give the connection back, without a transaction on it."""
+        """Give the connection back, without a transaction on it. A later statement takes one anew: whoever waits for
+        something else in between does so empty-handed.
+        """
         if self._connection is not None:
             try:
                 await self._roll_back()

@@ -221,6 +221,7 @@ def leave(name: str) -> Handler:
     return handler
 
 
+BACK_TO = (parameters.text("back_to", "Where to go after signing in."),)
 BROUGHT_BACK = (
     parameters.text("code", "What the provider gives for somebody who signed in."),
     parameters.text("error", "Why it signed nobody in."),
@@ -231,14 +232,7 @@ BROUGHT_BACK = (
 def _routes(name: str) -> tuple[Route[Handler], ...]:
     stable = f"web/identities/{name}"
     return (
-        Route(
-            "GET",
-            f"/{name}/oauth",
-            stable,
-            start(name),
-            takes=Credential.BROWSER,
-            reads=(parameters.text("back_to", "Where to go after signing in."),),
-        ),
+        Route("GET", f"/{name}/oauth", stable, start(name), takes=Credential.BROWSER, reads=BACK_TO),
         Route(
             "GET",
             f"/{name}/authorize",

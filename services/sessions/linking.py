@@ -58,10 +58,11 @@ async def do_arrive(context: Context, arrival: Arrival) -> None:
 
 
 async def _keep(context: Context, arrival: Arrival) -> tuple[int, Login | None]:
-    """The identity's id and its owner."""
+    """The identity's id and its owner. Of several at the same time the first makes the row, the others find it."""
     now = actions.column_time(context)
     told = msgspec.structs.asdict(arrival)
     service = {name: told.pop(name) for name in ("identity_type", "uid")}
+    await store.hold_uid(context.db, what=f"{arrival.identity_type} {arrival.uid}")
     known = await store.identity_of_uid(context.db, **service)
     if known is not None:
         await store.update_identity(context.db, id=known.id, now=now, **told)

@@ -154,6 +154,10 @@ UPDATE users
 -- Whose identity of another service this is.
 SELECT user_id::bigint AS user_id FROM omniauth_identities WHERE id = :id::bigint
 
+-- name: hold_uid
+-- Whoever else comes back with the same uid waits until this transaction ends; no index keeps them apart.
+SELECT 1 AS held FROM pg_advisory_xact_lock(hashtextextended(:what::text, 0))
+
 -- name: identity_of_uid
 -- An identity of another service, by what that service calls it.
 SELECT id, user_id::bigint AS user_id

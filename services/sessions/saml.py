@@ -16,7 +16,16 @@ from services.kernel.http import Context, Handler, Reply, redirect
 from services.kernel.pages import page_error
 from services.kernel.routes import Route
 from services.kernel.tokens import random_uuid
-from services.sessions.identities import AWAY, AwayError, RefusedError, arrive, begin, check_begun, leave
+from services.sessions.identities import (
+    AWAY,
+    BACK_TO,
+    AwayError,
+    RefusedError,
+    arrive,
+    begin,
+    check_begun,
+    leave,
+)
 from services.sessions.linking import Arrival
 from services.sessions.providers import text
 from services.sessions.saml_answers import IdentityProvider, SamlError, read_answer, read_provider
@@ -94,7 +103,7 @@ async def nothing(_context: Context) -> Reply:
 
 
 ROUTES: tuple[Route[Handler], ...] = (
-    Route("GET", "/saml/oauth", "web/identities/saml", start, takes=Credential.BROWSER),
+    Route("GET", "/saml/oauth", "web/identities/saml", start, takes=Credential.BROWSER, reads=BACK_TO),
     Route("GET", "/saml/authorize", "web/identities/saml", nothing, takes=Credential.BROWSER),
     Route("GET", "/saml", "web/identities/saml", leave("saml"), writes=True, takes=Credential.BROWSER),
     Route(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from typing import Any
@@ -186,6 +187,18 @@ async def test_services_alone_decide_where_there_is_no_sign_in_of_our_own(
         assert (await returns(browser)).status == 422
         assert browser.user_id is None
         assert await identities(make, f"{somebody['sub']}-c") == []
+
+
+async def test_of_several_at_the_same_time_one_makes_the_account(
+    corpus: Corpus, database_url: str, provider: IdentityProvider, somebody: dict[str, Any], make: Factory
+) -> None:
+    more = provider.settings | {"FEATURES_DISABLE_EMAIL_LOGIN": "1"}
+    async with running_service(corpus, database_url, **more) as service:
+        browsers = [Browser(service) for _ in range(6)]
+        answers = await asyncio.gather(*(returns(browser) for browser in browsers))
+        assert {answer.status for answer in answers} == {302}
+        (made,) = {browser.user_id for browser in browsers}
+        assert [row["user_id"] for row in await identities(make, somebody["sub"])] == [made]
 
 
 async def test_name_and_address_follow_the_service_where_the_site_says_so(
