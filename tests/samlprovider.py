@@ -57,6 +57,8 @@ class Said:
     status: str = "Success"
     signs: str = "Assertion"
     """What is signed: `Assertion`, `Response` or nothing (empty)."""
+    zone: str = "Z"
+    """How times end."""
     key: str = "provider"
     """The name of the key that signs."""
     extra: str = field(default="", repr=False)
@@ -66,9 +68,10 @@ class Said:
         """The signed document."""
         now = datetime.now(UTC)
         until, at = (
-            f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (now + timedelta(minutes=self.minutes), now)
+            f"{moment:%Y-%m-%dT%H:%M:%S}{self.zone}"
+            for moment in (now + timedelta(minutes=self.minutes), now)
         )
-        since = f"{now - timedelta(minutes=60):%Y-%m-%dT%H:%M:%SZ}"
+        since = f"{now - timedelta(minutes=60):%Y-%m-%dT%H:%M:%S}{self.zone}"
         here = f"{self.origin}/saml/oauth"
         attributes = (
             f'<saml:AttributeStatement><saml:Attribute Name="displayName"><saml:AttributeValue>{escape(self.name)}'

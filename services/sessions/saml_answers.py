@@ -39,14 +39,22 @@ class Person(msgspec.Struct, frozen=True):
     name: str | None
 
 
+def check_library() -> None:
+    """Raises `SamlError` where the library can't be loaded, or its parts do not fit together."""
+    try:
+        import onelogin.saml2.response  # noqa: F401 (loads the compiled parts, too)
+    except Exception as error:  # xmlsec has errors of its own for this, which can't be named then
+        raise SamlError(f"python3-saml can't be loaded: {error}") from error
+
+
 def read_provider(metadata: bytes) -> IdentityProvider:
     """The provider of a metadata document. Raises `SamlError`."""
-    from lxml.etree import LxmlError
+    check_library()
     from onelogin.saml2.idp_metadata_parser import OneLogin_Saml2_IdPMetadataParser
 
     try:
         facts = OneLogin_Saml2_IdPMetadataParser.parse(metadata).get("idp", {})
-    except (LxmlError, ValueError) as error:
+    except Exception as error:  # whatever the library and its parts stumble over
         raise SamlError(f"metadata: {type(error).__name__}") from error
     asked_at = facts.get("singleSignOnService", {}).get("url")
     if not asked_at:
@@ -58,21 +66,16 @@ def read_provider(metadata: bytes) -> IdentityProvider:
 
 def read_answer(text: str, provider: IdentityProvider, site: Site) -> Person:
     """Who an answer, in Base64, says that somebody is. Raises `SamlError` where it is not good."""
-    from lxml.etree import LxmlError
-    from onelogin.saml2.errors import OneLogin_Saml2_Error, OneLogin_Saml2_ValidationError
     from onelogin.saml2.response import OneLogin_Saml2_Response
     from onelogin.saml2.settings import OneLogin_Saml2_Settings
-    from xmlsec import Error as XmlsecError
 
-    troubles = (OneLogin_Saml2_Error, OneLogin_Saml2_ValidationError, LxmlError, XmlsecError)
     try:
         settings = OneLogin_Saml2_Settings(_settings(provider, site))
         answer = OneLogin_Saml2_Response(settings, text)
         answer.is_valid(_request_of(site), raise_exceptions=True)
         names = answer.get_attributes().get(NAME) or [None]
         return Person(answer.get_nameid() or "", names[0])
-    except (*troubles, ValueError, TypeError, AttributeError, LookupError) as error:
-        # A malformed answer makes the library stumble in more ways than it names.
+    except Exception as error:  # the library has errors of its own, those of its parts, and bare ones
         raise SamlError(f"answer: {error}") from error
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import sys
 import zlib
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -107,6 +108,12 @@ def test_a_signed_assertion_does_not_cover_another_beside_it() -> None:
                 read_answer(base64.b64encode(wrapped.encode()).decode(), provider, SITE)
 
 
+def test_an_odd_time_in_a_signed_answer_is_not_believed() -> None:
+    """The standard's schema takes it; the library has no words for it."""
+    with pytest.raises(SamlError):
+        read_answer(replace(GOOD, zone="+00:00").text(), read_provider(metadata().encode()), SITE)
+
+
 @given(st.text() | st.binary().map(lambda raw: base64.b64encode(raw).decode()))
 def test_anything_else_is_not_believed(text: str) -> None:
     with pytest.raises(SamlError):
@@ -129,3 +136,9 @@ def test_metadata_without_a_key_are_an_error() -> None:
     start, end = (metadata().index(tag) for tag in ("<md:KeyDescriptor", "<md:SingleSignOnService"))
     with pytest.raises(SamlError):
         read_provider((metadata()[:start] + metadata()[end:]).encode())
+
+
+def test_a_library_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onelogin.saml2.response", None)
+    with pytest.raises(SamlError, match="python3-saml"):
+        read_provider(metadata().encode())
