@@ -194,8 +194,11 @@ async def actor_of(
         return Actor(None, Tokens(**{kind: said.get(f"{kind}_token") for kind in kinds}))
     if name not in corpus.world.actors:
         return None
+    return await signed_in(connection, corpus.world.actors[name].id)
+
+
+async def signed_in(connection: Connection, user_id: int) -> Actor | None:
+    """This person, signed in; None where there is no such account."""
     columns = ", ".join(Account.__struct_fields__)
-    row = await connection.fetchrow(
-        f"SELECT {columns} FROM users WHERE id = $1", corpus.world.actors[name].id
-    )
+    row = await connection.fetchrow(f"SELECT {columns} FROM users WHERE id = $1", user_id)
     return None if row is None else Actor(Account(**row))
