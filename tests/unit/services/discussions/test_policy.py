@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from services.discussions.model import DiscussionFacts, DiscussionReaderFacts, NewDiscussionFacts
-from services.discussions.policy import POLICIES
+from services.discussions.policy import POLICIES, can_show
 from services.groups.model import GroupFacts
 from services.kernel.abilities import Ability
 from tests.policytables import Tables, no, table, wrong_rows, yes
@@ -165,3 +165,7 @@ TABLES: Tables = {
 @pytest.mark.parametrize("ability", TABLES)
 def test_each_situation_has_its_answer(ability: Ability) -> None:
     assert not wrong_rows(POLICIES[ability], TABLES[ability])
+
+
+def test_nobody_sees_one_that_is_not_there() -> None:
+    assert not can_show(None)

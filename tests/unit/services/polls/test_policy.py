@@ -8,7 +8,7 @@ import pytest
 from services.groups.model import GroupFacts
 from services.kernel.abilities import Ability
 from services.polls.model import NewPollFacts, PollFacts, StanceFacts
-from services.polls.policy import POLICIES
+from services.polls.policy import POLICIES, can_show
 from tests.policytables import Tables, also, no, table, within, wrong_rows, yes
 
 ACTIVE = ("is_kept", "is_closing_later")
@@ -244,3 +244,7 @@ TABLES: Tables = {
 @pytest.mark.parametrize("ability", TABLES)
 def test_each_situation_has_its_answer(ability: Ability) -> None:
     assert not wrong_rows(POLICIES[ability], TABLES[ability])
+
+
+def test_nobody_sees_one_that_is_not_there() -> None:
+    assert not can_show(None)
