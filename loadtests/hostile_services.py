@@ -37,6 +37,11 @@ PATHS = (
     "/api/v1/profile/email_status",
     "/api/v1/sessions",
     "/api/v1/login_tokens",
+    "/oauth/oauth",
+    "/oauth/authorize",
+    "/oauth",
+    "/saml/oauth",
+    "/saml/metadata",
     "/",
 )
 NAMES = (
@@ -62,11 +67,15 @@ NAMES = (
         "per",
         "membership_token",
         "user",
+        "code",
+        "error",
+        "back_to",
+        "SAMLResponse",
     ),
 )
 HEADERS = (
     *("Accept", "Accept-Encoding", "Accept-Language", "If-None-Match"),
-    *("X-Forwarded-For", "X-CSRF-Token", "X-Request-Id", "Authorization"),
+    *("X-Forwarded-For", "X-CSRF-Token", "X-Request-Id", "Authorization", "Referer"),
 )
 SECONDS = 10.0
 SERVER_ERROR, UNAVAILABLE = 500, 503

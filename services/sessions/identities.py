@@ -141,12 +141,19 @@ def not_begun(context: Context) -> RefusedError:
 
 def go_back(context: Context) -> Reply:
     """To where somebody was before they signed in."""
-    origin = context.settings.site.origin
-    url = urllib.parse.urljoin(f"{origin}/", context.web.text("back_to") or "/dashboard")
+    place = place_here(context.settings.site.origin, context.web.text("back_to"))
     context.web.drop("back_to")
     context.web.give_token()
-    # A link elsewhere must not lead people away from here, as it does in Loomio.
-    return redirect(url if url.startswith(f"{origin}/") else f"{origin}/dashboard")
+    return redirect(place)
+
+
+def place_here(origin: str, wanted: str | None) -> str:
+    """The address that was wanted, if it is one of this site: no link leads people away, as it could in Loomio."""
+    try:
+        url = urllib.parse.urljoin(f"{origin}/", wanted or "/dashboard")
+    except ValueError:
+        url = ""  # no address at all
+    return url if url.startswith(f"{origin}/") else f"{origin}/dashboard"
 
 
 def come_back(name: str) -> Handler:

@@ -379,3 +379,52 @@ async def test_leaving_a_service(browser: Browser, make: Factory, corpus: Corpus
     assert (answer.status, header(answer, "location")) == (302, f"{origin}/")
     assert (await browser.get("/google")).status == 404
     assert (await user(make, me))["last_seen_at"] is not None
+
+
+@pytest.mark.parametrize(
+    ("back_to", "place"),
+    [
+        ("http://%5B", "/dashboard"),
+        ("%0D%0ASet-Cookie:a=b", "/dashboard"),
+        ("/d/%C3%A4", "/d/ä"),
+        ("//elsewhere.example", "/dashboard"),
+        ("https:elsewhere.example", "/dashboard"),
+        ("javascript:alert(1)", "/dashboard"),
+        ("%5C%5Celsewhere.example", r"/\\elsewhere.example"),
+    ],
+)
+async def test_odd_places_to_go_back_to(browser: Browser, corpus: Corpus, back_to: str, place: str) -> None:
+    assert (await browser.get(f"/oauth/oauth?back_to={back_to}")).status == 302
+    answer = await browser.get("/oauth/authorize?error=no")
+    assert (answer.status, header(answer, "location")) == (
+        302,
+        f"http://{corpus.env['CANONICAL_HOST']}{place}",
+    )
+    assert header(answer, "set-cookie") is not None
+
+
+async def test_pages_with_odd_addresses_are_no_mistake_of_ours(
+    service: Service, corpus: Corpus, make: Factory
+) -> None:
+    me = await make.user()
+    now = (await user(make, me))["created_at"]
+    columns = {"user_id": me, "identity_type": "oauth", "uid": f"odd-{next(_numbers)}"}
+    await make.insert("omniauth_identities", created_at=now, updated_at=now, **columns)
+    jar = service.signed_in(me, await make.password_of(me))
+
+    async def ask(path: str) -> bytes:
+        cookies = "; ".join(f"{name}={value}" for name, value in jar.items())
+        referer = f"http://{corpus.env['CANONICAL_HOST']}/".encode() + b"\xff\xc3\xa4"
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.server.port)
+        head = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: {cookies}\r\nReferer: "
+        writer.write(head.encode() + referer + b"\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+        for line in answer.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n"):
+            if line.lower().startswith("set-cookie: "):
+                name, _, value = line[12:].split(";")[0].partition("=")
+                jar[name] = value
+        return answer
+
+    for path in ("/oauth/oauth", "/oauth/authorize?error=no", "/oauth"):
+        assert (await ask(path)).startswith(b"HTTP/1.1 302 "), path
