@@ -6,9 +6,9 @@ from __future__ import annotations
 import pytest
 
 from services.groups.model import GroupFacts, MembershipFacts, MembershipRequestFacts, NewGroupFacts
-from services.groups.policy import POLICIES
-from services.kernel.abilities import Ability
-from tests.policytables import Tables, no, table, wrong_rows, yes
+from services.groups.policy import POLICIES, can_administer_by_key
+from services.kernel.abilities import Ability, Policy
+from tests.policytables import Tables, no, table, unproven, wrong_rows, yes
 
 ADMINS = table(GroupFacts, no(), no("am_member"), yes("am_admin"))
 
@@ -252,3 +252,16 @@ TABLES: Tables = {
 @pytest.mark.parametrize("ability", TABLES)
 def test_each_situation_has_its_answer(ability: Ability) -> None:
     assert not wrong_rows(POLICIES[ability], TABLES[ability])
+
+
+def test_programs_look_after_members_where_their_owner_is_an_admin() -> None:
+    policy = Policy(GroupFacts, can_administer_by_key)
+    by_key = table(
+        GroupFacts,
+        no("am_member"),
+        yes("am_admin"),
+        no("am_admin", "is_archived"),
+        yes("am_site_admin", "is_archived"),
+    )
+    assert not wrong_rows(policy, by_key)
+    assert not unproven(policy, by_key)
