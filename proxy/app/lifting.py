@@ -16,13 +16,14 @@ from proxy.experiment.budget import Rate
 from proxy.experiment.lift import Dropped, Lifted, WriteBegan, WriteEnded, frame_head
 from proxy.experiment.outcome import Why
 from proxy.experiment.queue import Outlet
-from proxy.experiment.safety import Sampler, is_write, other_side
+from proxy.experiment.safety import METHODS, Sampler, is_write, other_side
 from proxy.experiment.seen import says_something_of_a_side
 from proxy.routing.lane import Reason
 from proxy.telemetry.metrics import series
 
 if TYPE_CHECKING:
     from proxy.dataplane.exchange import Exchange
+    from proxy.routing.lane import Lane
     from proxy.routing.table import Table
 
 _REPORT_EVERY: Final = 1.0
@@ -43,6 +44,23 @@ class _Write(Capture):
 
 
 _NO_ROOM: Final = Room(0)
+
+
+class _Chances:
+    """What is asked of a lane for each of its requests. `others`: who may be asked too, by who answers."""
+
+    __slots__ = ("others", "percent", "route", "writes")
+
+    def __init__(self, lane: Lane) -> None:
+        table, route = lane.table, lane.route
+        self.route = route.name
+        self.percent = 0.0 if route.group is None else route.group.shadow
+        self.writes = is_write(route, b"GET")
+        self.others: dict[int, int] = {}
+        for backend in table.backends:
+            other = other_side(table, route, b"GET", backend.index)
+            if other is not None:
+                self.others[backend.index] = other
 
 
 class Lifting:
@@ -67,7 +85,10 @@ class Lifting:
         self._lost_at = 0.0
         self._table = table
         self._active = False
-        self._rates: dict[str, Rate] = {}
+        self._by_name: dict[str, Rate] = {}
+        self._rates: list[Rate | None] = []  # by backend; None: never
+        self._chances: dict[Lane, _Chances] = {}
+        self._body_limit = 0
         self._dropped: Counter[tuple[int, int, str]] = Counter()
         self._report: asyncio.TimerHandle | None = None
         self.install(table)
@@ -94,10 +115,17 @@ class Lifting:
         shadowing = table.shadowing
         self._room.free += shadowing.queue - self._outlet.limit
         self._outlet.limit = shadowing.queue
+        self._body_limit = shadowing.body
+        self._chances.clear()
+        before, self._by_name = self._by_name, {}
+        self._rates = []
         for backend in table.backends:
-            rate = self._rates.get(backend.name)
-            if rate is None or rate.rate != backend.shadow.rate:
-                self._rates[backend.name] = Rate(backend.shadow.rate, now)
+            shadow = backend.shadow
+            rate = before.get(backend.name)
+            if rate is None or rate.rate != shadow.rate:
+                rate = Rate(shadow.rate, now)
+            self._by_name[backend.name] = rate
+            self._rates.append(rate if shadow.concurrency else None)
 
     # -- what the data plane says -------------------------------------------------------------------------------
 
@@ -105,49 +133,56 @@ class Lifting:
         """Choose."""
         if not self._active:
             return None
-        route, head = exchange.lane.route, exchange.head
-        if is_write(route, head.method):
+        head, verdict = exchange.head, exchange.verdict
+        chances = self._chances_of(exchange.lane)
+        if head.method in METHODS:
+            if chances.writes:
+                return self._write_began(exchange)
+        elif is_write(exchange.lane.route, head.method):
             return self._write_began(exchange)
-        group = route.group
-        if group is None or not group.shadow or head.length != 0 or head.upgrade:
+        else:
             return None
-        table = exchange.generation.table
-        if exchange.verdict.reason in _NEVER_SHADOWED:
+        other = chances.others.get(verdict.backend)
+        if other is None or head.length != 0 or head.upgrade or verdict.reason in _NEVER_SHADOWED:
             return None
-        other = other_side(table, route, head.method, exchange.verdict.backend)
-        if other is None or not self._sampler.takes(route.name, group.shadow):
+        if not self._sampler.takes(chances.route, chances.percent):
             return None
-        backend = table.backends[other]
-        if not backend.shadow.concurrency or not self._rates[backend.name].takes(time.monotonic()):
+        rate = self._rates[other]
+        if rate is None or not rate.takes(exchange.started_at):
             self._drop(exchange, Why.BUDGET)
             return None
-        return Capture(self._table.shadowing.body, self._room)
+        return Capture(self._body_limit, self._room)
+
+    def _chances_of(self, lane: Lane) -> _Chances:
+        """What may become of the requests of a lane."""
+        chances = self._chances.get(lane)
+        if chances is None:
+            chances = self._chances[lane] = _Chances(lane)
+        return chances
 
     def ended(self, exchange: Exchange, capture: Capture) -> None:
         """Hand over."""
+        now = time.monotonic()
         if isinstance(capture, _Write):
-            self._send_write(WriteEnded(capture.number, time.monotonic()))
+            self._send_write(WriteEnded(capture.number, now))
             return
-        body = capture.pieces
+        body, size = capture.pieces, capture.size
         capture.release()
-        head = capture.head
+        head, verdict = capture.head, exchange.verdict
         status = 0 if head is None else head.status
-        route = exchange.lane.route
-        table = exchange.generation.table
-        other = other_side(table, route, exchange.head.method, exchange.verdict.backend)
+        other = self._chances_of(exchange.lane).others.get(verdict.backend)
         if other is None or status == 101 or not says_something_of_a_side(exchange.failure):
             return
+        table = exchange.generation.table
         if not self._active or not self._still_shadowed(exchange):
             return
-        if not capture.complete and exchange.bytes_out <= self._table.shadowing.body:
+        if not capture.complete and exchange.bytes_out <= self._body_limit:
             self._drop(exchange, Why.OVERFLOW)
             return
-        now = time.monotonic()
-        size = sum(map(len, body))
         lifted = Lifted(
             table.generation,
-            route.index,
-            exchange.verdict.backend,
+            exchange.lane.route.index,
+            verdict.backend,
             other,
             exchange.request_id,
             time.time() - (now - exchange.started_at),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 cdef class Exchange  # first, for the modules below name it in turn
 
+from proxy.dataplane.capture cimport Capture
 from proxy.dataplane.client cimport ClientConnection
 from proxy.dataplane.edge cimport Generation
 from proxy.dataplane.heads cimport RequestHead
@@ -15,7 +16,8 @@ cdef class Exchange:
     cdef public Generation generation
     cdef public Pool pool
     cdef public UpstreamConnection upstream
-    cdef public object capture, request_body
+    cdef public Capture capture
+    cdef public object request_body
     cdef public Lane lane
     cdef public Verdict verdict
     cdef public unsigned long long subject
