@@ -22,6 +22,7 @@ from railscompat.cookies import NONCE_BYTES, EncryptedCookies
 from railscompat.marshal import Value
 from services.app.application import build
 from services.kernel.settings import Settings
+from services.kernel.tokens import Randomness, system_randomness
 
 RELEASE = "a-release"
 
@@ -75,8 +76,17 @@ async def running_service(corpus: Corpus, database_url: str, **more: str) -> Asy
     """The services on `database_url`; `more` environment variables come on top of the recorded ones."""
     now = corpus.recorded_at.isoformat()
     environment = {**corpus.env, "RELEASE": RELEASE, "BANYAN_NOW": now, "DATABASE_URL": database_url, **more}
+    async with serving(corpus, environment) as service:
+        yield service
+
+
+@asynccontextmanager
+async def serving(
+    corpus: Corpus, environment: Mapping[str, str], random: Randomness = system_randomness
+) -> AsyncIterator[Service]:
+    """The services with this environment, and this chance."""
     async with (
-        TestServer(build(Settings.from_environment(environment)), host="127.0.0.1") as server,
+        TestServer(build(Settings.from_environment(environment), random), host="127.0.0.1") as server,
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False) as client,
     ):
         yield Service(server, client, corpus)

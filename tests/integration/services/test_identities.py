@@ -5,20 +5,24 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
+import structlog
 from aiohttp import web
 
 from contracts.compare import Answer
 from contracts.corpus import Corpus
+from services.sessions.providers import PROVIDERS, Provider, google
 from tests.browsing import Browser, header
 from tests.factories import Factory
 from tests.identityprovider import CODE, TOKEN, IdentityProvider
-from tests.servicetest import Service, running_service
+from tests.servicetest import Service, running_service, serving
 
 _numbers = itertools.count(1)
 BACK = f"code={CODE}"
@@ -241,6 +245,22 @@ async def test_nextcloud_tells_no_name(browser: Browser, make: Factory, provider
     ]
 
 
+async def test_google_tells_a_picture_too(
+    browser: Browser, make: Factory, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def google_here(env: Mapping[str, str]) -> Provider:
+        there = google({**env, "GOOGLE_APP_SECRET": "secret"})
+        return replace(there, token_url=f"{provider.url}/token", profile_url=f"{provider.url}/profile")
+
+    monkeypatch.setitem(PROVIDERS, "google", google_here)
+    uid, picture = f"google-{next(_numbers)}", "https://pictures.example/ada.png"
+    provider.person = {"id": uid, "email": f"{uid}@other.example", "name": "Ada Other", "picture": picture}
+    assert (await returns(browser, "google")).status == 302
+    (row,) = await identities(make, uid)
+    told = (row["identity_type"], row["name"], row["logo"], row["user_id"])
+    assert told == ("google", "Ada Other", picture, None)
+
+
 @pytest.mark.parametrize("query", ["code=wrong", "code=", "", "code=%00", "code[]=x"])
 async def test_a_code_that_is_none_is_refused(
     browser: Browser, somebody: dict[str, Any], make: Factory, query: str
@@ -311,9 +331,13 @@ async def test_a_service_that_is_away_is_said_to_be(
     gone = {"OAUTH_PROFILE_URL": f"http://127.0.0.1:{unused_tcp_port}/"}
     async with running_service(corpus, database_url, **provider.settings | gone) as service:
         browser = Browser(service)
-        answer = await returns(browser)
+        with structlog.testing.capture_logs() as lines:
+            answer = await returns(browser)
         assert (answer.status, browser.user_id) == (503, None)
         assert b"does not answer" in answer.body
+        (said,) = (line for line in lines if line["event"] == "unavailable")
+        assert said["cause"] == "oauth: ClientConnectorError"
+        assert not any(secret in str(lines) for secret in (CODE, TOKEN))
         provider.tokens = web.Response(text="x" * (2 << 20))
         assert (await returns(browser)).status == 503
         browser.jar.clear()
@@ -350,6 +374,18 @@ async def test_state_is_demanded_back_where_it_was_sent(
         assert (await browser.get(f"/oauth/authorize?{BACK}&state={state}")).status == 302
         assert (await browser.get(f"/oauth/authorize?{BACK}&state={state}")).status == 401
     assert len(await identities(make, somebody["sub"])) == 1
+
+
+async def test_what_is_drawn_is_a_parameter(
+    corpus: Corpus, database_url: str, provider: IdentityProvider
+) -> None:
+    environment = corpus.env | provider.settings | {"BANYAN_OAUTH_STATE": "on", "DATABASE_URL": database_url}
+    drawn: list[str | None] = []
+    for seed in (1, 1, 2):
+        async with serving(corpus, environment, random.Random(seed).randbytes) as service:
+            left = await Browser(service).get("/oauth/oauth", X_Request_Id="the-same")
+            drawn.append(header(left, "location"))
+    assert drawn[0] == drawn[1] != drawn[2]
 
 
 async def test_a_service_that_is_not_set_up_is_not_there(corpus: Corpus, database_url: str) -> None:
