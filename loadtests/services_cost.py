@@ -12,7 +12,6 @@ rounds of `json.loads(json.dumps(…))` over 400 rows).
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import logging
 import os
@@ -24,6 +23,7 @@ from pathlib import Path
 
 import asyncpg
 import structlog
+import uvloop
 
 from banyan.embedded import ValkeyServer
 from banyan.sampledb import SAMPLE, sample_server
@@ -33,6 +33,7 @@ from tests.servicetest import running_service
 ENDPOINTS = (
     *("boot#version", "boot#site", "profile#me", "profile#email_status", "profile#email_exists"),
     *("reactions#index", "versions#show", "groups#suggest_handle"),
+    *("groups#index", "groups#subgroups", "profile#groups"),
 )
 
 
@@ -99,7 +100,7 @@ def main() -> None:
         async def run() -> None:
             await measure(await server.create_database("cost", SAMPLE), valkey.url(), asked.requests)
 
-        asyncio.run(run())
+        uvloop.run(run())  # as the services run
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ async def index(context: Context) -> dict[str, Any]:
     params = context.params
     page = params.page()
     if ids := params.ids("xids"):
-        visible = await store.load_visible_ids(context.db, context.actor.id, ids, with_public=True)
+        visible = await store.load_visible_ids(context.db, context.actor.id, ids)
         found, total = visible[page.first : page.first + page.number], len(visible)
     else:
         words = params.text("q")
@@ -62,7 +62,7 @@ async def subgroups(context: Context) -> dict[str, Any]:
 async def mine(context: Context) -> dict[str, Any]:
     """The groups that somebody sees from inside. Loomio tells them as to nobody in particular."""
     viewer_id = await viewer_id_of(context)
-    found = await store.load_visible_ids(context.db, viewer_id)
+    found = await store.load_inside_ids(context.db, viewer_id)
     return await respond(context, found, replace(context.scope(), actor_id=None), viewer_id)
 
 

@@ -195,9 +195,26 @@ SELECT id
           id
 OFFSET :first::bigint LIMIT :number::bigint
 
+-- name: inside_ids
+-- The groups that somebody sees as a member, as a guest of a thread, or from the group above.
+WITH mine AS (
+    SELECT m.group_id AS id
+      FROM memberships m
+      JOIN groups g ON g.id = m.group_id AND g.archived_at IS NULL
+     WHERE m.user_id = :viewer_id::bigint AND m.revoked_at IS NULL
+     UNION
+    SELECT d.group_id
+      FROM discussion_readers r
+      JOIN discussions d ON d.id = r.discussion_id
+     WHERE r.user_id = :viewer_id::bigint AND r.guest AND r.revoked_at IS NULL
+)
+SELECT g.id FROM groups g JOIN mine ON mine.id = g.id WHERE g.archived_at IS NULL
+ UNION
+SELECT g.id FROM groups g JOIN mine ON mine.id = g.parent_id WHERE g.archived_at IS NULL AND g.is_visible_to_parent_members
+ ORDER BY id
+
 -- name: visible_ids
--- The groups that somebody sees as a member, as a guest of a thread, or from the group above; public ones too
--- where `with_public` says so. Only `among` these, unless that is null.
+-- Those of these groups that somebody sees: from inside, as above, or because everybody does.
 WITH mine AS (
     SELECT m.group_id AS id
       FROM memberships m
@@ -211,9 +228,8 @@ WITH mine AS (
 )
 SELECT g.id
   FROM groups g
- WHERE g.archived_at IS NULL
-   AND (:among::bigint[] IS NULL OR g.id = ANY(:among::bigint[]))
-   AND ((:with_public::boolean AND g.is_visible_to_public)
+ WHERE g.id = ANY(:ids::bigint[]) AND g.archived_at IS NULL
+   AND (g.is_visible_to_public
         OR g.id IN (SELECT id FROM mine)
         OR (g.is_visible_to_parent_members AND g.parent_id IN (SELECT id FROM mine)))
  ORDER BY g.id

@@ -24,6 +24,7 @@ _id_of_handle = queries.values("group_id_of_handle", int)
 _handles_like = queries.values("handles_like", str)
 _explored = queries.values("explored", int)
 _explored_ids = queries.values("explored_ids", int)
+_inside_ids = queries.values("inside_ids", int)
 _visible_ids = queries.values("visible_ids", int)
 _subgroup_ids = queries.values("subgroup_ids", int)
 _told = queries.many("groups_told", Group)
@@ -102,16 +103,14 @@ def _pattern(words: str | None) -> str | None:
     return f"%{words}%" if words and words.strip() else None
 
 
-async def load_visible_ids(
-    db: sql.Executor, viewer_id: int | None, among: Sequence[int] | None = None, *, with_public: bool = False
-) -> list[int]:
+async def load_inside_ids(db: sql.Executor, viewer_id: int | None) -> list[int]:
     """The groups that a person sees as a member, as a guest, or from the group above; by id."""
-    return await _visible_ids(
-        db,
-        viewer_id=viewer_id,
-        among=None if among is None else known_ids(among),
-        with_public=with_public,
-    )
+    return await _inside_ids(db, viewer_id=viewer_id)
+
+
+async def load_visible_ids(db: sql.Executor, viewer_id: int | None, ids: Sequence[int]) -> list[int]:
+    """Those of these groups that a person sees from inside, or everybody does; by id."""
+    return await _visible_ids(db, viewer_id=viewer_id, ids=known_ids(ids))
 
 
 async def load_subgroup_ids(db: sql.Executor, group_id: int) -> list[int]:

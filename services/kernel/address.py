@@ -9,6 +9,8 @@ elsewhere can't say that it is somebody else. Where every address is a proxy's, 
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
+from typing import NamedTuple
 
 _PROXIES = tuple(
     ipaddress.ip_network(text)
@@ -19,33 +21,41 @@ _PROXIES = tuple(
 )  # fmt: skip
 UNKNOWN = "0.0.0.0"  # noqa: S104 (an address that is not known, not one to listen on)
 _MOST_HOPS = 30
+_LONGEST = 80
+"""Letters of an address with its zone and blanks, at most; what is remembered stays small."""
 
 
 def client_address(peer: str | None, forwarded_for: str | None) -> str:
     """The client's address. `peer` is the other end of the connection, `forwarded_for` the header's value."""
-    end = _address(peer or "")
+    end = _hop(peer or "")
     if end is None:
         return UNKNOWN
-    if not _is_proxy(end):
-        return str(end)
-    named = [_address(hop) for hop in (forwarded_for or "").split(",")[-_MOST_HOPS:]]
+    if not end.is_proxy:
+        return end.address
+    named = [_hop(text) for text in (forwarded_for or "").split(",")[-_MOST_HOPS:]]
     hops = [hop for hop in named if hop is not None]
     for hop in reversed(hops):
-        if not _is_proxy(hop):
-            return str(hop)
-    return str(hops[0] if hops else end)
+        if not hop.is_proxy:
+            return hop.address
+    return (hops[0] if hops else end).address
 
 
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+class _Hop(NamedTuple):
+    """An address on the way, in its usual spelling."""
+
+    address: str
+    is_proxy: bool
 
 
-def _address(text: str) -> _Address | None:
+def _hop(text: str) -> _Hop | None:
+    return _read(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> _Hop | None:
     try:
         found = ipaddress.ip_address(text.strip().partition("%")[0])
     except ValueError:
         return None
-    return getattr(found, "ipv4_mapped", None) or found
-
-
-def _is_proxy(address: _Address) -> bool:
-    return any(address in network for network in _PROXIES)
+    address = getattr(found, "ipv4_mapped", None) or found
+    return _Hop(str(address), any(address in network for network in _PROXIES))

@@ -17,7 +17,8 @@ Invariants
       moment. A connection that turns out to be dead at its first use is replaced, since nothing was done on
       it yet.
     * Nothing changes a connection's state outside of a transaction, and without prepared statements no
-      statement runs outside of one, so PgBouncer may lend connections by the transaction.
+      statement runs outside of one, so PgBouncer may lend connections by the transaction. What is said of
+      plans when a connection is made goes with prepared statements: PgBouncer takes neither.
 
 The pool opens connections as they are needed, so services start without a database and say so in `/ready`
 (`readiness`).
@@ -58,8 +59,19 @@ AWAY = (
 )
 """What PostgreSQL or the way to it raises when it can't be used at the moment."""
 
+LOST_STATEMENT = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
+"""What prepared statements meet where connections are lent by the transaction."""
+
+UNPREPARED = "behind a PgBouncer, DATABASE_URL needs ?prepared_statements=false"
+
 COLLISIONS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 """What two transactions in each other's way get; the same action may work now."""
+
+PLANS = {"plan_cache_mode": "force_generic_plan"}
+"""Statements here find rows by keys, and planning one for the very keys costs more than running it: a prepared one
+is planned once. So a statement must not depend on what its parameters are: two, rather than `:x IS NULL OR …` before
+what finds the rows.
+"""
 
 CONNECT_SECONDS = 5.0
 ROLLBACK_SECONDS = 2.0
@@ -109,6 +121,7 @@ class Database:
         cls, settings: DatabaseSettings, on_slow: OnSlow = _say_nothing
     ) -> AsyncIterator[Database]:
         """A pool that closes at the end, after its connections came back (within the statements' time)."""
+        prepared = settings.prepared_statements
         pool = asyncpg.create_pool(
             settings.url,
             min_size=0,
@@ -117,8 +130,8 @@ class Database:
             reset=_keep,
             timeout=CONNECT_SECONDS,
             command_timeout=settings.timeout,
-            statement_cache_size=100 if settings.prepared_statements else 0,
-            server_settings={"application_name": "banyan-services"},
+            statement_cache_size=100 if prepared else 0,
+            server_settings={"application_name": "banyan-services", **(PLANS if prepared else {})},
         )
         await pool
         try:
@@ -345,5 +358,7 @@ class _translated:  # noqa: N801 (read as a verb: `with _translated()`; a class 
             raise ConstraintError(error.constraint_name or type(error).__name__) from error
         if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
             raise ReadOnlyError from error
+        if isinstance(error, LOST_STATEMENT):
+            raise UnavailableError(f"PostgreSQL: {type(error).__name__}; {UNPREPARED}") from error
         if isinstance(error, AWAY):
             raise UnavailableError(f"PostgreSQL: {type(error).__name__}") from error

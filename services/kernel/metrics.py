@@ -7,8 +7,11 @@ Labels are routes' names, statuses and error codes: bounded, and nothing that pe
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of durations, in seconds."""
@@ -44,32 +47,57 @@ def _escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
+@dataclass(slots=True)
+class _OfRoute:
+    """What was counted of one route. Names are made when somebody asks: that costs more than counting."""
+
+    statuses: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
+    queries: float = 0.0
+    seconds: float = 0.0
+    within: list[float] = field(default_factory=lambda: [0.0] * (len(BUCKETS) + 1))
+    """How many took so long, by bucket and not by those below."""
+
+    def samples(self, route: str) -> Iterator[tuple[str, float]]:
+        """By name."""
+        for status, number in self.statuses.items():
+            labels = {"route": route, "status": str(status)}
+            yield series("banyan_services_requests_total", labels), number
+        yield series("banyan_services_queries_total", {"route": route}), self.queries
+        duration = "banyan_services_request_duration_seconds"
+        bounds = (*map(str, BUCKETS), "+Inf")
+        for bound, number in zip(bounds, accumulate(self.within), strict=True):
+            yield series(f"{duration}_bucket", {"route": route, "le": bound}), number
+        yield series(f"{duration}_sum", {"route": route}), self.seconds
+        yield series(f"{duration}_count", {"route": route}), sum(self.within)
+
+
 class Metrics:
     """What one process counted."""
 
     def __init__(self) -> None:
         """Everything at zero."""
-        self._values: defaultdict[str, float] = defaultdict(float)
+        self._routes: defaultdict[str, _OfRoute] = defaultdict(_OfRoute)
+        self._errors: defaultdict[str, float] = defaultdict(float)
 
     def answered(self, route: str, status: int, seconds: float, queries: int) -> None:
         """One request is done."""
-        duration = "banyan_services_request_duration_seconds"
-        self._values[series("banyan_services_requests_total", {"route": route, "status": str(status)})] += 1
-        self._values[series("banyan_services_queries_total", {"route": route})] += queries
-        for bound in BUCKETS:
-            if seconds <= bound:
-                self._values[series(f"{duration}_bucket", {"route": route, "le": str(bound)})] += 1
-        self._values[series(f"{duration}_bucket", {"route": route, "le": "+Inf"})] += 1
-        self._values[series(f"{duration}_sum", {"route": route})] += seconds
-        self._values[series(f"{duration}_count", {"route": route})] += 1
+        of_route = self._routes[route]
+        of_route.statuses[status] += 1
+        of_route.queries += queries
+        of_route.seconds += seconds
+        of_route.within[bisect_left(BUCKETS, seconds)] += 1
 
     def failed(self, code: str) -> None:
         """A request ended in the error `code`."""
-        self._values[series("banyan_services_errors_total", {"code": code})] += 1
+        self._errors[code] += 1
 
     def samples(self, connections: Mapping[str, int]) -> Series:
         """Everything so far, and the pool's `connections` by what they do."""
-        samples: Series = dict(self._values)
+        samples: Series = {}
+        for route, of_route in self._routes.items():
+            samples.update(of_route.samples(route))
+        for code, number in self._errors.items():
+            samples[series("banyan_services_errors_total", {"code": code})] = number
         for state, number in connections.items():
             samples[series("banyan_services_database_connections", {"state": state})] = number
         samples["banyan_services_workers"] = 1

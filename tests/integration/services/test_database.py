@@ -175,3 +175,23 @@ async def test_what_extensions_add_is_read_as_python_has_it(database: Database, 
             session, "SELECT 'A=>1, b=>NULL'::hstore, 'X'::citext, $1::jsonb", {"deep": [1, None]}
         )
         assert list(row) == [{"A": "1", "b": None}, "X", {"deep": [1, None]}]
+
+
+@pytest.mark.parametrize(("prepared", "mode"), [("true", "force_generic_plan"), ("false", "auto")])
+async def test_prepared_statements_are_planned_once(sample_url: str, prepared: str, mode: str) -> None:
+    """Without them nothing is said of plans, so that a PgBouncer takes the connection."""
+    settings = settings_for(f"{sample_url}?prepared_statements={prepared}").database
+    async with Database.open(settings) as database, database.session() as session:
+        assert (await run(session, "SELECT current_setting('plan_cache_mode')"))[0][0] == mode
+
+
+async def test_statements_that_a_pooler_lost_are_told_with_what_helps(sample_url: str) -> None:
+    settings = settings_for(sample_url, BANYAN_DATABASE_POOL="1").database
+    async with Database.open(settings) as database:
+        async with database.session() as session:
+            await run(session, "SELECT 1")
+        async with database.session() as session:
+            await run(session, "SELECT 2")
+            await run(session, "DEALLOCATE ALL")
+            with pytest.raises(UnavailableError, match="prepared_statements=false"):
+                await run(session, "SELECT 1")
