@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ class IdentityProvider:
     person: dict[str, Any] = field(default_factory=dict)
     tokens: web.Response | None = None
     profiles: web.Response | None = None
+    may_answer: asyncio.Event | None = None
+    """What answers wait for, where it is set."""
     asked: list[Asked] = field(default_factory=list)
 
     @asynccontextmanager
@@ -66,6 +69,8 @@ class IdentityProvider:
     async def _token(self, request: web.Request) -> web.Response:
         form = {name: str(value) for name, value in (await request.post()).items()}
         self.asked.append(Asked(request.path_qs, form, request.headers.get("Authorization")))
+        if self.may_answer is not None:
+            await self.may_answer.wait()
         if self.tokens is not None:
             return self.tokens
         if form.get("code") != CODE or form.get("client_secret") != "secret":

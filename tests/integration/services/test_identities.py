@@ -15,13 +15,16 @@ import asyncpg
 import pytest
 import structlog
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from contracts.compare import Answer
 from contracts.corpus import Corpus
+from services.app.application import DATABASE
 from services.sessions.providers import PROVIDERS, Provider, google
 from tests.browsing import Browser, header
 from tests.factories import Factory
 from tests.identityprovider import CODE, TOKEN, IdentityProvider
+from tests.proxytest.waiting import until
 from tests.servicetest import Service, running_service, serving
 
 _numbers = itertools.count(1)
@@ -61,6 +64,12 @@ def somebody(provider: IdentityProvider) -> dict[str, Any]:
         "mail": f"ada{number}@other.example",
     }
     return provider.person
+
+
+def busy_connections(service: Service) -> int:
+    """How many connections to PostgreSQL are in use."""
+    assert isinstance(service.server, TestServer)
+    return service.server.app[DATABASE].connections()["busy"]
 
 
 async def identities(make: Factory, uid: str) -> list[asyncpg.Record]:
@@ -344,6 +353,21 @@ async def test_a_service_that_is_away_is_said_to_be(
         assert (
             await service.get("/oauth/authorize?code=x", headers={"Accept": "application/json"})
         ).status == 401
+
+
+async def test_nobody_waits_for_a_service_with_a_connection_in_hand(
+    browser: Browser, provider: IdentityProvider, somebody: dict[str, Any], make: Factory
+) -> None:
+    me = await make.user()
+    browser.jar = browser.service.signed_in(me, await make.password_of(me))
+    provider.may_answer = asyncio.Event()
+    coming = asyncio.create_task(returns(browser))
+    await until(lambda: bool(provider.asked))
+    await until(lambda: busy_connections(browser.service) == 0)
+    assert not coming.done()
+    provider.may_answer.set()
+    assert (await coming).status == 302
+    assert (await identities(make, somebody["sub"]))[0]["user_id"] == me
 
 
 async def test_a_code_counts_only_in_a_browser_that_began(
