@@ -10,8 +10,10 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from services.boot import handlers as boot
+from services.discussions import redeem as guests
 from services.groups import handlers as groups
 from services.groups import memberships
+from services.groups import redeem as members
 from services.groups import store as group_store
 from services.kernel.cache import Cache
 from services.kernel.clock import clock_from
@@ -22,11 +24,13 @@ from services.kernel.metrics import Metrics
 from services.kernel.outbound import Outbound
 from services.kernel.outbox import Publisher, redis_at
 from services.kernel.readiness import readiness
+from services.kernel.redeem import Redeemer
 from services.kernel.routes import Route
 from services.kernel.settings import Settings
 from services.kernel.sideload import Catalogue
 from services.kernel.sql import Statement
 from services.kernel.tokens import Randomness, system_randomness
+from services.polls import redeem as voters
 from services.reactions import handlers as reactions
 from services.sessions import bearers, identities, providers, saml
 from services.sessions import handlers as sessions
@@ -52,6 +56,14 @@ ROUTES: tuple[Route[Handler], ...] = (
 
 CATALOGUE: Catalogue = {**people.SOURCES, **group_store.SOURCES}
 """Where edges lead."""
+
+REDEEMERS: tuple[Redeemer, ...] = (
+    *sessions.REDEEMERS,
+    *members.REDEEMERS,
+    *guests.REDEEMERS,
+    *voters.REDEEMERS,
+)
+"""What waits for somebody to be signed in, in Loomio's order."""
 
 LONGEST_LINE = 16 * 1024
 """Bytes of a request line or header: more than Puma takes."""
@@ -84,7 +96,7 @@ def build(settings: Settings, random: Randomness = system_randomness) -> web.App
                 random=random,
                 database=database,
                 catalogue=CATALOGUE,
-                redeemers=sessions.REDEEMERS,
+                redeemers=REDEEMERS,
                 welcome=sessions.welcome,
                 cache=cache,
                 outbound=outbound,

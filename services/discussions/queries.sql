@@ -60,3 +60,41 @@ SELECT id,
 -- name: discussion_id_of_key
 -- The thread with this key.
 SELECT id FROM discussions WHERE key = :key::varchar
+
+-- name: invited_reader
+-- The guest whom a token stands for, if nobody took the place yet and this person may.
+SELECT r.id, r.discussion_id, r.inviter_id
+  FROM discussion_readers r
+  JOIN users u ON u.id = r.user_id
+ WHERE r.token = :token::varchar
+   AND r.revoked_at IS NULL AND r.guest AND r.accepted_at IS NULL
+   AND (r.user_id = :user_id::bigint OR NOT u.email_verified)
+   FOR UPDATE OF r
+
+-- name: accept_as_reader
+-- Somebody who reads the thread already has come, by the invitation of this inviter.
+UPDATE discussion_readers
+   SET inviter_id = :inviter_id::bigint, accepted_at = :now::timestamp, updated_at = :now::timestamp
+ WHERE discussion_id = :discussion_id::bigint AND user_id = :user_id::bigint AND id <> :other_than::bigint
+RETURNING id
+
+-- name: hand_reader_over
+-- A guest has come.
+UPDATE discussion_readers
+   SET user_id = :user_id::bigint, accepted_at = :now::timestamp, updated_at = :now::timestamp
+ WHERE id = :id::bigint
+
+-- name: leave_reader
+-- A place that nobody needs.
+DELETE FROM discussion_readers WHERE id = :id::bigint
+
+-- name: recount_readers
+-- A thread's numbers of readers.
+UPDATE discussions d
+   SET members_count = counted.members, seen_by_count = counted.seen, updated_at = :now::timestamp
+  FROM (SELECT count(*) FILTER (WHERE revoked_at IS NULL) AS members,
+               count(*) FILTER (WHERE last_read_at IS NOT NULL) AS seen
+          FROM discussion_readers
+         WHERE discussion_id = :id::bigint) counted
+ WHERE d.id = :id::bigint
+   AND (d.members_count, d.seen_by_count) IS DISTINCT FROM (counted.members, counted.seen)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Groups and their memberships: finding them, and who may do what with them.
 
-Tables: `groups`, `memberships`, `subscriptions`, `tags`; read only. Routes: `groups#count_explore_results`,
+Tables: `groups`, `memberships`, `subscriptions`, `tags`; invitations (`redeem`) write memberships with their history,
+counters, events, and what guests were in threads and polls. Routes: `groups#count_explore_results`,
 `groups#index`, `groups#subgroups`, `groups#suggest_handle`, `profile#groups`; by key
 `b2/memberships#index` (`memberships`).
 Facts: `store.find`, `store.load_facts`, for whoever needs to know what somebody may do with a group.

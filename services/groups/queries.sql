@@ -237,3 +237,106 @@ SELECT g.id
 -- name: subgroup_ids
 -- The groups that lie in another.
 SELECT id FROM groups WHERE parent_id = :id::bigint AND archived_at IS NULL ORDER BY id
+
+-- name: invitation
+-- The membership that a token stands for, if nobody accepted it yet.
+SELECT id, coalesce(group_id, 0) AS group_id, coalesce(user_id, 0) AS user_id, inviter_id, admin, title, volume,
+       revoked_at, revoker_id, accepted_at
+  FROM memberships
+ WHERE token = :token::varchar AND revoked_at IS NULL AND accepted_at IS NULL
+
+-- name: places
+-- The memberships of these people in the organisation of a group: the top group, and those in it that are not
+-- archived.
+SELECT m.id, g.id AS group_id, coalesce(m.user_id, 0) AS user_id, m.inviter_id, m.admin, m.title, m.volume,
+       m.revoked_at, m.revoker_id, m.accepted_at
+  FROM groups asked
+  JOIN groups g ON g.id = coalesce(asked.parent_id, asked.id)
+                OR (g.parent_id = coalesce(asked.parent_id, asked.id) AND g.archived_at IS NULL)
+  JOIN memberships m ON m.group_id = g.id
+ WHERE asked.id = :group_id::bigint AND m.user_id = ANY(:people::bigint[])
+ ORDER BY m.id
+   FOR UPDATE OF m
+
+-- name: take_places
+-- A membership is this person's, and accepted.
+UPDATE memberships
+   SET user_id = :user_id::bigint, inviter_id = :inviter_id::bigint, revoked_at = NULL, revoker_id = NULL,
+       accepted_at = :now::timestamp, updated_at = :now::timestamp
+ WHERE id = :id::bigint
+
+-- name: delete_places
+-- Memberships that nobody needs, with what was told of them.
+WITH told AS (
+    DELETE FROM events WHERE eventable_type = 'Membership' AND eventable_id = ANY(:ids::bigint[]) RETURNING id
+), noticed AS (
+    DELETE FROM notifications WHERE event_id IN (SELECT id FROM told)
+)
+DELETE FROM memberships WHERE id = ANY(:ids::bigint[])
+
+-- name: add_membership_version
+-- A step in the history of a membership. Nobody is named as who did it, as in Loomio.
+INSERT INTO versions (item_type, item_id, event, created_at, object_changes)
+VALUES ('Membership', :id::integer, :event::varchar, :now::timestamp, :changes::jsonb)
+
+-- name: recount_members
+-- The numbers of members of these groups.
+UPDATE groups g
+   SET memberships_count = counted.members, pending_memberships_count = counted.pending,
+       admin_memberships_count = counted.admins, delegates_count = counted.delegates, updated_at = :now::timestamp
+  FROM (SELECT group_id, count(*) AS members, count(*) FILTER (WHERE accepted_at IS NULL) AS pending,
+               count(*) FILTER (WHERE admin) AS admins, count(*) FILTER (WHERE delegate) AS delegates
+          FROM memberships
+         WHERE group_id = ANY(:ids::bigint[]) AND revoked_at IS NULL
+         GROUP BY group_id) counted
+ WHERE g.id = counted.group_id
+   AND (g.memberships_count, g.pending_memberships_count, g.admin_memberships_count, g.delegates_count)
+       IS DISTINCT FROM (counted.members, counted.pending, counted.admins, counted.delegates)
+
+-- name: recount_memberships
+-- In how many groups these people are.
+UPDATE users u
+   SET memberships_count = counted.number, updated_at = :now::timestamp
+  FROM (SELECT asked.id, count(m.id) AS number
+          FROM unnest(:ids::bigint[]) AS asked(id)
+          LEFT JOIN memberships m ON m.user_id = asked.id AND m.revoked_at IS NULL
+         GROUP BY asked.id) counted
+ WHERE u.id = counted.id AND u.memberships_count <> counted.number
+
+-- name: be_member_in_threads
+-- Who is a member of these groups is no guest of their threads any more, nor kept out of them.
+UPDATE discussion_readers r
+   SET guest = false, revoked_at = NULL, revoker_id = NULL
+  FROM discussions d
+ WHERE d.id = r.discussion_id AND r.user_id = :user_id::bigint AND d.group_id = ANY(:groups::bigint[])
+
+-- name: be_member_in_polls
+-- Nor of their polls; votes that were taken away count again as long as the poll is open.
+UPDATE stances s
+   SET guest = false,
+       revoked_at = CASE WHEN p.closed_at IS NULL THEN NULL ELSE s.revoked_at END,
+       revoker_id = CASE WHEN p.closed_at IS NULL AND s.revoked_at IS NOT NULL THEN NULL ELSE s.revoker_id END
+  FROM polls p
+ WHERE p.id = s.poll_id AND s.participant_id = :user_id::bigint AND p.group_id = ANY(:groups::bigint[])
+
+-- name: add_invitation_accepted
+-- Somebody is a member now: for the inviter, and for whoever looks at the group.
+INSERT INTO events (kind, eventable_type, eventable_id, eventable_version_id, user_id, created_at, updated_at)
+SELECT 'invitation_accepted', 'Membership', m.id,
+       (SELECT max(v.id) FROM versions v WHERE v.item_type = 'Membership' AND v.item_id = m.id),
+       :user_id::integer, :now::timestamp, :now::timestamp
+  FROM memberships m
+ WHERE m.group_id = :group_id::bigint AND m.user_id = :user_id::integer AND m.accepted_at IS NOT NULL
+RETURNING id
+
+-- name: join_by_link
+-- A new membership in the group of a shared link, unless there is or was one.
+INSERT INTO memberships (group_id, user_id, volume, token, created_at, updated_at)
+SELECT g.id, u.id, u.default_membership_volume, :token::varchar, :now::timestamp, :now::timestamp
+  FROM groups g, users u
+ WHERE g.token = :link::varchar AND u.id = :user_id::bigint
+   AND NOT EXISTS (SELECT 1 FROM memberships m WHERE m.group_id = g.id AND m.user_id = u.id)
+ ORDER BY g.id
+ LIMIT 1
+RETURNING id, coalesce(group_id, 0) AS group_id, coalesce(user_id, 0) AS user_id, inviter_id, admin, title, volume,
+          revoked_at, revoker_id, accepted_at

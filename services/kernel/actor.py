@@ -14,9 +14,8 @@ missing or wrong is refused. The key of an account counts for as long as the acc
 locks are about passwords and do not matter to it. The installation's key is compared in constant time, and
 there is none unless it is long enough (`Settings.b3_api_key`).
 
-What stays with the legacy, by the edge's guards (`keep_on_legacy`): requests of signed-in people that carry
-an invitation's token or a session that waits with one, which Rails redeems before it answers; HTTP Basic
-credentials. Inactive accounts get their 401 here, and Rails forgets the session at the next request it gets.
+HTTP Basic credentials stay with the legacy, by the edge's guards (`keep_on_legacy`). Inactive accounts get their
+401 here, and Rails forgets the session at the next request it gets.
 """
 
 from __future__ import annotations

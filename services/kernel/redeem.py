@@ -2,8 +2,8 @@
 """What waits for somebody to be signed in: mailed links, invitations, identities.
 
 Any request of somebody signed in redeems what its session or its parameters hold, before it is answered, and
-so does signing in. Each vertical brings its own `Redeemer`; what no vertical redeems yet stays in the session,
-for Rails.
+so does signing in. Each vertical brings its own `Redeemer`. Rails keeps the token of a membership in the
+session, where it leads nowhere any more; here it goes with the others.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Polls, their votes (stances) and outcomes, as far as others ask what somebody may do with them.
 
-Tables: `polls`, `stances`, `outcomes`, and the `discussion_readers` of their threads.
+Tables: `polls`, `stances`, `outcomes`, and the `discussion_readers` of their threads; `redeem` writes stances.
 Routes: none yet. Facts: `store.load_facts`, `store.load_stance_facts`, by id; policies over them, for options and
 templates too. An outcome has no facts of its own: its poll's decide.
 

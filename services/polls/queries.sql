@@ -75,3 +75,33 @@ SELECT id, poll_id FROM stances WHERE id = ANY(:ids::bigint[])
 -- name: polls_of_outcomes
 -- Which polls these outcomes belong to.
 SELECT id, poll_id FROM outcomes WHERE id = ANY(:ids::bigint[])
+
+-- name: redeem_stance
+-- An uncast vote of an address that nobody proved becomes somebody's. Saving it makes its missing reason an empty
+-- text, which is a step in its history, as in Loomio.
+WITH invited AS (
+    SELECT s.id, s.reason IS NULL AS lacks_reason
+      FROM stances s
+      JOIN users u ON u.id = s.participant_id
+     WHERE s.token = :token::varchar
+       AND s.latest AND s.revoked_at IS NULL AND s.inviter_id IS NOT NULL
+       AND s.cast_at IS NULL AND s.accepted_at IS NULL
+       AND NOT u.email_verified
+       AND NOT EXISTS (
+           SELECT 1 FROM stances own
+            WHERE own.poll_id = s.poll_id AND own.participant_id = :user_id::bigint AND own.latest
+       )
+       FOR UPDATE OF s
+), noted AS (
+    INSERT INTO versions (item_type, item_id, event, created_at, object_changes)
+    SELECT 'Stance', id, 'update', :now::timestamp, '{"reason": [null, ""]}' FROM invited WHERE lacks_reason
+    RETURNING item_id
+)
+UPDATE stances s
+   SET participant_id = :user_id::bigint, accepted_at = :now::timestamp, updated_at = :now::timestamp,
+       reason = coalesce(s.reason, ''),
+       versions_count = (SELECT count(*) FROM versions v WHERE v.item_type = 'Stance' AND v.item_id = s.id)
+                      + (SELECT count(*) FROM noted)
+  FROM invited
+ WHERE s.id = invited.id
+RETURNING s.id

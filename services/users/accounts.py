@@ -12,16 +12,15 @@ from typing import Any
 
 import msgspec
 
-from railscompat import sidekiq
 from services.kernel.body import text_of
 from services.kernel.clock import rails_time
 from services.kernel.credential import Credential
 from services.kernel.errors import NotFoundError
 from services.kernel.http import Context, Handler
 from services.kernel.locate import plain_id
-from services.kernel.outbox import push_to_sidekiq
 from services.kernel.parameters import number
 from services.kernel.params import known_ids
+from services.kernel.rails_jobs import hand_over
 from services.kernel.routes import Route
 from services.users import store
 from services.users.model import initials
@@ -49,7 +48,7 @@ async def deactivate(context: Context) -> dict[str, Any]:
     if not await _open_ids(context.db, id=user_id):
         raise NotFoundError("User")
     # Nobody is signed in: Loomio notes that they closed it themselves.
-    await context.db.atomically(lambda: _have_done(context, "DeactivateUserWorker", [user_id, user_id]))
+    await context.db.atomically(lambda: hand_over(context, "DeactivateUserWorker", user_id, user_id))
     return {"success": "ok"}
 
 
@@ -78,7 +77,7 @@ async def _do_reactivate(context: Context, user_id: int) -> None:
         await _reopen(context.db, id=user_id, initials=letters, now=now)
         changes = {"deactivated_at": [rails_time(account.deactivated_at), None]}
         await store.add_version(context.db, id=user_id, event="update", changes=changes, now=now)
-    await _have_done(context, "GenericWorker", ["SearchService", "reindex_by_author_id", user_id])
+    await hand_over(context, "GenericWorker", "SearchService", "reindex_by_author_id", user_id)
 
 
 def _may_be_kept(account: ClosedAccount, context: Context) -> bool:
@@ -89,12 +88,6 @@ def _may_be_kept(account: ClosedAccount, context: Context) -> bool:
     return account.email is not None and not any(
         spam.search(text or "") for text in (account.email, account.name)
     )
-
-
-async def _have_done(context: Context, job_class: str, args: list[sidekiq.Json]) -> None:
-    now = context.clock()
-    jid = sidekiq.new_jid(context.random(sidekiq.JID_BYTES))
-    await push_to_sidekiq(context.db, sidekiq.new_job(job_class, args, jid=jid, now=now), now=now)
 
 
 ID = number("id", "Of the account. May stand in the body as well.")
