@@ -3,7 +3,7 @@
 
 Tables: `users` (password, lock, tracked and remembered columns), `login_tokens`, `omniauth_identities`,
 `versions`. Routes: `sessions#create`, `sessions#destroy`, `registrations#create`, `login_tokens#create`,
-`identities#command`, `web/identities/*` (`identities`, `saml`), the landing pages of mailed links, and
+`identities#command`, `web/identities/*` (`identities`, `saml`, `returning`), the landing pages of mailed links, and
 `banyan/tokens#create` (`bearers`).
 
 Flow of signing in

@@ -11,23 +11,25 @@ from __future__ import annotations
 import asyncio
 
 from services.kernel.credential import Credential
-from services.kernel.errors import ElsewhereError, NotFoundError
+from services.kernel.errors import ElsewhereError
 from services.kernel.http import Context, Handler, Reply, redirect
 from services.kernel.pages import page_error
 from services.kernel.routes import Route
 from services.kernel.tokens import random_uuid
-from services.sessions.identities import (
+from services.sessions.linking import Arrival
+from services.sessions.providers import text
+from services.sessions.returning import (
     AWAY,
     BACK_TO,
+    NOT_SET_UP,
     AwayError,
+    NotSetUpError,
     RefusedError,
     arrive,
     begin,
     check_begun,
     leave,
 )
-from services.sessions.linking import Arrival
-from services.sessions.providers import text
 from services.sessions.saml_answers import IdentityProvider, SamlError, read_answer, read_provider
 from services.sessions.saml_messages import METADATA_TYPE, Site, metadata_text, request_text, way_there
 
@@ -41,9 +43,9 @@ def is_set_up(context: Context) -> bool:
 
 
 def this_site(context: Context) -> Site:
-    """This site, as identity providers know it. Raises `NotFoundError` where none is set up."""
+    """This site, as identity providers know it. Raises `NotSetUpError`."""
     if not is_set_up(context):
-        raise NotFoundError("Provider")
+        raise page_error(NotSetUpError, context, NOT_SET_UP)
     origin = context.settings.site.origin
     issuer = context.settings.environment.get("SAML_ISSUER", f"{origin}/saml/metadata")
     return Site(issuer, answers_at=f"{origin}/saml/oauth", leaves_at=f"{origin}/saml")
@@ -97,9 +99,9 @@ async def metadata(context: Context) -> Reply:
     return Reply(document, headers={"content-type": METADATA_TYPE})
 
 
-async def nothing(_context: Context) -> Reply:
-    """Answers come by POST alone; Loomio has this route because its other services do. Raises `NotFoundError`."""
-    raise NotFoundError("Provider")
+async def nothing(context: Context) -> Reply:
+    """Answers come by POST alone; Loomio has this route because its other services do. Raises `NotSetUpError`."""
+    raise page_error(NotSetUpError, context, NOT_SET_UP)
 
 
 ROUTES: tuple[Route[Handler], ...] = (
