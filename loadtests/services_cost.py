@@ -6,7 +6,8 @@
 Recorded requests are sent to services in this process, over a database of the recorded data. The client runs
 here too: its share is measured against `/health` and taken off; what it needs for longer answers stays in, so
 the figures are upper bounds. Divided by the calibration loop they compare with other machines' (the loop: 40
-rounds of `json.loads(json.dumps(…))` over 400 rows).
+rounds of `json.loads(json.dumps(…))` over 400 rows; run before and after each endpoint, for a shared core is
+slower at times).
 """
 
 from __future__ import annotations
@@ -67,8 +68,7 @@ def cpu_of(pid: int) -> float:
 
 async def measure(url: str, redis_url: str, number: int) -> None:
     """Print a line per endpoint."""
-    corpus, loop = Corpus.open(), calibration()
-    sys.stdout.write(f"calibration {loop:.1f} ms\n")
+    corpus = Corpus.open()
     admin = await asyncpg.connect(url)
     async with running_service(corpus, url, REDIS_URL=redis_url) as service:
         for endpoint in ENDPOINTS:
@@ -78,13 +78,15 @@ async def measure(url: str, redis_url: str, number: int) -> None:
             rows = await admin.fetch(
                 "SELECT pid FROM pg_stat_activity WHERE application_name = 'banyan-services'"
             )
-            before = sum(cpu_of(row[0]) for row in rows)
+            before, loops = sum(cpu_of(row[0]) for row in rows), [calibration()]
             own = await cost(lambda case=case: service.replay(case), number)  # type: ignore[misc] # bound now
             database = (sum(cpu_of(row[0]) for row in rows) - before) / number
             server = own - await cost(lambda: service.get("/health"), number)
-            each = (server + database) / loop
+            loops.append(calibration())
+            loop = statistics.mean(loops)
             sys.stdout.write(
-                f"{endpoint:<24} server {server:.2f} ms, database {database:.2f} ms, {each:.4f} loops\n"
+                f"{endpoint:<24} server {server:.2f} ms, database {database:.2f} ms, loop {loop:.1f} ms: "
+                f"{(server + database) / loop:.4f} loops\n"
             )
     await admin.close()
 

@@ -3,10 +3,11 @@
 
     python -m loadtests.services_health [--workers 1] [--seconds 20] [--share 0.7] [--endpoint NAME] [--json FILE]
 
-A recorded request is asked as fast as answers come (32 connections), which gives the saturation; then at a
-share of that, at moments drawn beforehand, while `/health` is asked ten times a second on a connection of its
-own, as an edge or an orchestrator does. The client has a process of its own, so it takes nothing from the
-probe; on a machine with few cores it takes from the services what they would have elsewhere: read `load`.
+A recorded request is asked as fast as answers come, on 32 connections, which gives the saturation; then at a
+share of that, on as many connections (a proxy's are bounded, too) and at moments drawn beforehand, while
+`/health` is asked ten times a second on a connection of its own, as an edge or an orchestrator does. The
+client has a process of its own, so it takes nothing from the probe; on a machine with few cores it takes from
+the services what they would have elsewhere: read `load`.
 
 Exit code 0 where p99 of `/health` is below ten milliseconds, else 1.
 """
@@ -115,7 +116,7 @@ def measure(port: int, request: bytes, seconds: float, share: float) -> dict[str
             port,
             body,
             [request],
-            connections=4 * CONNECTIONS,
+            connections=CONNECTIONS,
             per_second=share * saturation,
             seconds=seconds,
             seed=SEED,

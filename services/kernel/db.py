@@ -59,8 +59,12 @@ AWAY = (
 )
 """What PostgreSQL or the way to it raises when it can't be used at the moment."""
 
-LOST_STATEMENT = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
-"""What prepared statements meet where connections are lent by the transaction."""
+POOLED = (
+    asyncpg.InvalidSQLStatementNameError,
+    asyncpg.DuplicatePreparedStatementError,
+    asyncpg.ProtocolViolationError,
+)
+"""What becomes of prepared statements, and of what is said of their plans, where a pooler lends connections."""
 
 UNPREPARED = "behind a PgBouncer, DATABASE_URL needs ?prepared_statements=false"
 
@@ -358,7 +362,7 @@ class _translated:  # noqa: N801 (read as a verb: `with _translated()`; a class 
             raise ConstraintError(error.constraint_name or type(error).__name__) from error
         if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
             raise ReadOnlyError from error
-        if isinstance(error, LOST_STATEMENT):
+        if isinstance(error, POOLED):
             raise UnavailableError(f"PostgreSQL: {type(error).__name__}; {UNPREPARED}") from error
         if isinstance(error, AWAY):
             raise UnavailableError(f"PostgreSQL: {type(error).__name__}") from error
