@@ -8,7 +8,8 @@ from typing import Any
 
 from services.groups import handles, policy, store
 from services.groups.serializer import GROUP
-from services.kernel.errors import AccessDeniedError, NotFoundError
+from services.kernel.abilities import Ability
+from services.kernel.errors import NotFoundError
 from services.kernel.http import Context, Handler
 from services.kernel.locate import named
 from services.kernel.parameters import EXCLUDE_TYPES, PAGE, ids, one_of, record, text
@@ -51,8 +52,7 @@ async def subgroups(context: Context) -> dict[str, Any]:
     group = await store.find(context.db, context.actor, name, params.text("id"), context.now)
     if group is None:
         raise NotFoundError("Group")
-    if not policy.can_show(group):
-        raise AccessDeniedError("show this group")
+    policy.POLICIES.check(Ability.GROUP_SHOW, group)
     inside = await store.load_subgroup_ids(context.db, group.id)
     facts = await store.load_facts(context.db, context.actor, inside, context.now)
     seen = [key for key in inside if policy.can_show(facts[key])]
