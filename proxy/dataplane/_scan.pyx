@@ -76,6 +76,8 @@ cdef void _fill_tables():
 
 _fill_tables()
 
+cdef dict NOTHING = {}  # shared, and never filled
+cdef bytes B_GET = b"GET"
 cdef bytes B_HOST = b"host"
 cdef bytes B_LENGTH = b"content-length"
 cdef bytes B_COOKIE = b"cookie"
@@ -279,7 +281,7 @@ cdef class Scanner:
         at += 11
         cdef RequestHead head = RequestHead.__new__(RequestHead)
         head.fields = {}
-        head.forwarding = {}
+        head.forwarding = NOTHING
         head.host = None
         head.keep_alive = True
         head.length = 0
@@ -319,7 +321,9 @@ cdef class Scanner:
             elif meaning == FORWARDING:
                 kept = False
                 name = PyBytes_FromStringAndSize(<const char *>line.name, line.name_size)
-                if name in head.forwarding:
+                if head.forwarding is NOTHING:
+                    head.forwarding = {}
+                elif name in head.forwarding:
                     return None
                 head.forwarding[name] = _value(&line)
             elif meaning == CONNECTION:
@@ -338,7 +342,10 @@ cdef class Scanner:
                 written += line.size
         if head.host is None or count > self._header_count or line_at != stop:
             return None
-        head.method = PyBytes_FromStringAndSize(<const char *>start, method_size)
+        if method_size == 3 and memcmp(start, b"GET", 3) == 0:
+            head.method = B_GET  # whose hash is known
+        else:
+            head.method = PyBytes_FromStringAndSize(<const char *>start, method_size)
         head.target = PyBytes_FromStringAndSize(<const char *>(start + target_at), target_end - target_at)
         if query_at < 0:
             head.path = head.target
@@ -346,7 +353,7 @@ cdef class Scanner:
         else:
             head.path = PyBytes_FromStringAndSize(<const char *>(start + target_at), query_at - target_at)
             head.query = PyBytes_FromStringAndSize(<const char *>(start + query_at + 1), target_end - query_at - 1)
-        head.block = block if written == PyBytes_GET_SIZE(block) else block[:written]
+        head.block = block if written == PyBytes_GET_SIZE(block) else PyBytes_FromStringAndSize(<const char *>out, written)
         if head.connection is None:
             head.connection = b""
         head.encoding = b""
@@ -429,7 +436,7 @@ cdef class Scanner:
         head.status = status
         head.minor = 1
         head.size = end + 4
-        head.block = block if written == PyBytes_GET_SIZE(block) else block[:written]
+        head.block = block if written == PyBytes_GET_SIZE(block) else PyBytes_FromStringAndSize(<const char *>out, written)
         if head.connection is None:
             head.connection = b""
         head.encoding = b"chunked" if chunked else b""

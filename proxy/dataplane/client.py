@@ -139,7 +139,7 @@ class ClientConnection:
         if edge.mark and head.forwarding.get(_SHADOW) == edge.mark:
             self._refuse(508, "shadow_loop", "A repeated request came back to the edge that sent it.")
             return
-        self._begin(head, data[head.size :])
+        self._begin(head, data[head.size :] if len(data) > head.size else b"")
 
     def _skip_empty_line(self, data: bytes) -> bytes:
         """One empty line before a request is forgiven (RFC 9112 §2.2)."""

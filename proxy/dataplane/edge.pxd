@@ -44,7 +44,7 @@ cdef class Edge:
     cdef AccessLog _access_log
     cdef readonly object _peers
     cdef object _tls, _gone, _tick
-    cdef bytes _id_prefix
+    cdef str _id_prefix
     cdef unsigned long long _ids
     cdef list _retired, _servers
     cdef bint _warned_of_forwarding

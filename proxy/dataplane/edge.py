@@ -136,7 +136,7 @@ class Edge:
         self._gone = asyncio.Event()
         self._reader = reader
         self._access_log = access_log
-        self._id_prefix = id_prefix.encode()
+        self._id_prefix = id_prefix
         self._ids = 0
         self.tunnels = Tunnels(self.wheel)
         self._retired: list[Pool] = []
@@ -207,7 +207,7 @@ class Edge:
     def new_request_id(self) -> bytes:
         """An id no other request has: the worker's random prefix and a count."""
         self._ids += 1
-        return b"%b%08x" % (self._id_prefix, self._ids)
+        return f"{self._id_prefix}{self._ids:08x}".encode()
 
     def fall_back(self, exchange: Exchange) -> bool:
         """Decide a request anew whose backend cannot be reached: for the side it came from. False: it is there."""

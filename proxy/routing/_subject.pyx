@@ -67,25 +67,23 @@ def value_in(bytes header, bytes wanted):
 
 def unseal(value):
     """See `railscompat.cookies.unseal`."""
+    cdef unsigned char[MOST] plain
+    cdef unsigned char[64] nonce, tag
     cdef Py_ssize_t size, at = 0, length
-    if not PyBytes_CheckExact(value):
+    if not PyBytes_CheckExact(value) or PyBytes_GET_SIZE(value) > MOST - TAG:
         return cookies.unseal(value)
     size = PyBytes_GET_SIZE(value)
-    if size > MOST:
-        return cookies.unseal(value)
     cdef const unsigned char *text = <const unsigned char *>PyBytes_AS_STRING(value)
-    cdef bytes sealed = PyBytes_FromStringAndSize(NULL, size + TAG)
-    cdef bytes nonce = PyBytes_FromStringAndSize(NULL, NONCE)
-    cdef unsigned char *out = <unsigned char *>PyBytes_AS_STRING(sealed)
-    cdef unsigned char[64] part
-    length = _decode(text, &at, size, out, size)
-    if length < 1 or not _dashes(text, &at, size) or _decode(text, &at, size, part, 64) != NONCE:
+    length = _decode(text, &at, size, plain, MOST)
+    if length < 1 or not _dashes(text, &at, size) or _decode(text, &at, size, nonce, 64) != NONCE:
         return cookies.unseal(value)
-    memcpy(PyBytes_AS_STRING(nonce), part, NONCE)
-    if not _dashes(text, &at, size) or _decode(text, &at, size, part, 64) != TAG or at != size:
+    if not _dashes(text, &at, size) or _decode(text, &at, size, tag, 64) != TAG or at != size:
         return cookies.unseal(value)
-    memcpy(out + length, part, TAG)
-    return nonce, sealed[: length + TAG]
+    memcpy(plain + length, tag, TAG)
+    return (
+        PyBytes_FromStringAndSize(<const char *>nonce, NONCE),
+        PyBytes_FromStringAndSize(<const char *>plain, length + TAG),
+    )
 
 
 cdef bint _dashes(const unsigned char *text, Py_ssize_t *at, Py_ssize_t size) nogil:
