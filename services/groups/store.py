@@ -157,7 +157,10 @@ async def load_membership_ids_in(db: sql.Executor, among: Timeframe, page: Page)
 
 
 def sources_for(member_id: int | None) -> Catalogue:
-    """Where edges to groups lead in answers that tell whose memberships these are."""
+    """Where edges to groups lead in answers that tell whose memberships these are.
+
+    Loomio does where groups or threads are what is answered, and where events are, but then not of the groups above.
+    """
     load = partial(load_groups, member_id=member_id)
     return {"group": Source(GROUP, load), "parent_group": Source(GROUP.under("parent_groups"), load)}
 

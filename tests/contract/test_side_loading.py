@@ -281,3 +281,29 @@ async def test_roots_stand_in_the_order_in_which_the_other_side_writes_them(corp
                 assert list(built) == list(case.roots), case.path
                 seen.update(built)
     assert seen >= {"parent_groups", "parent_events"}
+
+
+CACHED = {
+    "current_user_membership_id": {
+        ("discussions", "groups"),
+        ("discussions", "parent_groups"),
+        ("events", "groups"),  # and not those above: parents of events' groups are in nobody's cache
+        ("groups", "groups"),
+        ("groups", "parent_groups"),
+    },
+    "current_outcome_id": {("events", "polls"), ("polls", "polls"), ("stances", "polls")},
+}
+"""What is null but in these collections, under these roots: what sources have to find, and for which answers."""
+
+
+def test_some_edges_are_told_in_some_collections_alone(corpus: Corpus) -> None:
+    filled: dict[str, set[tuple[str, str]]] = {key: set() for key in CACHED}
+    for read in corpus.reads():
+        text = bytes(read.response.body) if read.response.status == 200 else b""
+        if (case := case_of(read.endpoint, read.request.path, text)) is None:
+            continue
+        for name, rows in case.roots.items():
+            for key, places in filled.items():
+                if any(row.get(key) is not None for row in rows):
+                    places.add((case.root, name))
+    assert filled == CACHED
