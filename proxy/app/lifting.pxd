@@ -3,6 +3,7 @@ from proxy.dataplane.capture cimport Capture, Room
 from proxy.dataplane.exchange cimport Exchange
 from proxy.dataplane.heads cimport RequestHead, ResponseHead
 from proxy.experiment.budget cimport Rate
+from proxy.experiment.queue cimport Outlet
 from proxy.experiment.safety cimport Sampler
 from proxy.routing.lane cimport Lane, Verdict
 
@@ -17,7 +18,8 @@ cdef class _Chances:
 
 
 cdef class Lifting:
-    cdef object _loop, _counters, _outlet, _table, _dropped, _report
+    cdef object _loop, _counters, _table, _dropped, _report
+    cdef Outlet _outlet
     cdef Sampler _sampler
     cdef Room _room
     cdef long long _writes, _body_limit

@@ -226,7 +226,7 @@ class Lifting:
         return _Write(self._writes)
 
     def _send_write(self, message: WriteBegan | WriteEnded) -> None:
-        if not self._outlet.send(frame_head(message), urgent=True):
+        if not self._outlet.tell(frame_head(message)):
             self._lost_at = time.monotonic()
 
     # -- losses -------------------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ class Lifting:
         self._report = None
         dropped, self._dropped = self._dropped, Counter()
         for (generation, route, why), count in dropped.items():
-            self._outlet.send(frame_head(Dropped(generation, route, why, count)), urgent=True)
+            self._outlet.tell(frame_head(Dropped(generation, route, why, count)))
 
     def close(self) -> None:
         """Hand over no more."""

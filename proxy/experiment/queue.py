@@ -13,14 +13,17 @@ from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 _AGAIN_SECONDS: Final = 0.5
-_TOGETHER_SECONDS: Final = 0.005  # fewer writes, and fewer times that the other process wakes
+_TOGETHER_SECONDS: Final = 0.01  # fewer writes, and fewer times that the other process wakes
 _SOCKET_BYTES: Final = 1024 * 1024  # beside `limit`: what the kernel holds
-_MORE_FOR_URGENT: Final = 1024 * 1024
+_MORE_TO_TELL: Final = 1024 * 1024
 _HIGH_WATER: Final = 1024 * 1024 * 1024  # nobody waits for the transport: its own marks mean nothing
 
 
-class Outlet(asyncio.Protocol):
-    """See the module. `lost` is called with the number of messages that were accepted and then lost."""
+class Outlet:
+    """See the module. `lost` is called with the number of messages that were accepted and then lost.
+
+    It is an `asyncio.Protocol` in all but name: compiled, a class cannot have one in Python for a base.
+    """
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, path: str, limit: int, lost: Callable[[int], None]
@@ -43,13 +46,16 @@ class Outlet(asyncio.Protocol):
         written = 0 if self._transport is None else self._transport.get_write_buffer_size()
         return self._waiting_bytes + written
 
-    def send(self, head: bytes, body: Sequence[bytes] = (), size: int = 0, *, urgent: bool = False) -> bool:
-        """Hand over a frame whose body (`size` bytes) is in pieces. False: there is no room for it now.
+    def send(self, head: bytes, body: Sequence[bytes], size: int) -> bool:
+        """Hand over a frame whose body (`size` bytes) is in pieces. False: there is no room for it now."""
+        return self._take(head, body, len(head) + size, self.limit)
 
-        `urgent`: it is small, and its loss would cost more than itself.
-        """
-        size += len(head)
-        if self.queued + size > self.limit + (_MORE_FOR_URGENT if urgent else 0):
+    def tell(self, head: bytes) -> bool:
+        """Hand over a frame that is small, and whose loss would cost more than itself. False: there is no room."""
+        return self._take(head, (), len(head), self.limit + _MORE_TO_TELL)
+
+    def _take(self, head: bytes, body: Sequence[bytes], size: int, limit: int) -> bool:
+        if self.queued + size > limit:
             return False
         self._waiting.append(head)
         self._waiting += body
@@ -77,7 +83,9 @@ class Outlet(asyncio.Protocol):
         try:
             while not self._closed:
                 try:
-                    await self._loop.create_unix_connection(lambda: self, self._path)
+                    await self._loop.create_unix_connection(
+                        lambda: cast("asyncio.Protocol", self), self._path
+                    )
                 except OSError:
                     await asyncio.sleep(_AGAIN_SECONDS)
                 else:
@@ -92,6 +100,13 @@ class Outlet(asyncio.Protocol):
         self._transport.set_write_buffer_limits(_HIGH_WATER)
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: the other end says nothing that matters."""
+
+    def eof_received(self) -> bool:
+        """asyncio: it ends."""
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the process ended. What it had not read is lost, and so is what follows a half sent frame."""
