@@ -54,7 +54,10 @@ class RequestHead:
 
 
 class ResponseHead:
-    """One response's head. `length`: bytes of the body, -1 chunked, -2 until the connection closes."""
+    """One response's head. `length`: bytes of the body, -1 chunked, -2 until the connection closes.
+
+    `status_line` is the edge's own (HTTP/1.1); `minor` is the backend's.
+    """
 
     __slots__ = (
         "block",

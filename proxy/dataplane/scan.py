@@ -41,6 +41,7 @@ _TARGET_BAD: Final = re.compile(rb"[\x00-\x20\x7f#]")
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?\Z")
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}\Z")
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\r\n]*)?\Z")
+_OWN_VERSION: Final = b"HTTP/1.1"
 _VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]\Z")
 
 _LINES_KEPT: Final = 4096
@@ -88,7 +89,9 @@ class Scanner:
         status = _STATUS_LINE.match(lines[0])
         if status is None:
             raise Malformed("status-line", "the status line is malformed")
-        head = ResponseHead(lines[0], int(status[2]), int(status[1]), end + 4)
+        # Towards the client it is the edge that speaks, and what it says of the body's end may be HTTP/1.1 only.
+        own_line = _OWN_VERSION + lines[0][len(_OWN_VERSION) :]
+        head = ResponseHead(own_line, int(status[2]), int(status[1]), end + 4)
         del lines[0]
         known = self._known
         kept = [line for line in lines if line in known or self._keeps_of_answer(head, line)]

@@ -301,6 +301,23 @@ async def test_an_answer_that_two_readers_read_differently_is_502(tmp_path: Path
         assert legacy.connections == 2
 
 
+@pytest.mark.parametrize("framing", [b"Content-Length: 4\r\n", b""])
+async def test_the_edge_speaks_its_own_version_whatever_the_backends_is(
+    tmp_path: Path, framing: bytes
+) -> None:
+    async with two_sides(tmp_path) as (edge, legacy, _):
+
+        async def script(_asked: Asked, _reader: Reader, writer: Writer) -> None:
+            writer.write(b"HTTP/1.0 200 Fine\r\n" + framing + b"\r\nbody")
+            writer.close()
+
+        legacy.script = script
+        async with connect(edge.port) as client:
+            for _ in range(2):
+                got = await client.ask(get("/"))
+                assert (got.start, got.body) == (b"HTTP/1.1 200 Fine", b"body")
+
+
 BROKEN_BODIES = {
     "size that is none": b"xyz\r\n",
     "negative": b"-1\r\n",
