@@ -12,6 +12,18 @@ import asyncio
 import os
 from typing import Final
 
+try:
+    from proxy.dataplane._send import send
+except ImportError:  # it was not built, or is not wanted
+
+    def send(descriptor: int, data: bytes) -> int:
+        """How many bytes the socket took: none where it is full, or the other side is gone."""
+        try:
+            return os.write(descriptor, data)
+        except OSError:
+            return 0
+
+
 UNKNOWN: Final = -1
 """No descriptor to write to: the transport has to do it."""
 
@@ -28,10 +40,7 @@ def write(transport: asyncio.WriteTransport, descriptor: int, data: bytes) -> No
     """Write `data` at once as far as the socket takes it; the transport writes the rest, and finds what is wrong."""
     # A transport that closes has closed its descriptor, which may be another connection's by now.
     if descriptor >= 0 and not transport.is_closing() and not transport.get_write_buffer_size():
-        try:
-            sent = os.write(descriptor, data)
-        except OSError:  # it is full, or the other side is gone
-            sent = 0
+        sent = send(descriptor, data)
         if sent == len(data):
             return
         data = data[sent:]
