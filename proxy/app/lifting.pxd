@@ -25,7 +25,7 @@ cdef class Lifting:
     cdef long long _writes, _body_limit
     cdef double _lost_at
     cdef bint _active
-    cdef dict _by_name, _chances
+    cdef dict _chances
     cdef list _rates
 
     @cython.locals(head=RequestHead, verdict=Verdict, chances=_Chances, rate=Rate)

@@ -85,8 +85,7 @@ class Lifting:
         self._lost_at = 0.0
         self._table = table
         self._active = False
-        self._by_name: dict[str, Rate] = {}
-        self._rates: list[Rate | None] = []  # by backend; None: never
+        self._rates: list[Rate] = []  # by backend
         self._chances: dict[Lane, _Chances] = {}
         self._body_limit = 0
         self._dropped: Counter[tuple[int, int, str]] = Counter()
@@ -108,6 +107,9 @@ class Lifting:
     def install(self, table: Table) -> None:
         """Go on with another configuration."""
         was_active, self._active = self._active, any(group.shadow for group in table.groups)
+        before = {
+            backend.name: rate for backend, rate in zip(self._table.backends, self._rates, strict=False)
+        }
         self._table = table
         now = time.monotonic()
         if self._active and not was_active:
@@ -117,15 +119,11 @@ class Lifting:
         self._outlet.limit = shadowing.queue
         self._body_limit = shadowing.body
         self._chances.clear()
-        before, self._by_name = self._by_name, {}
         self._rates = []
         for backend in table.backends:
-            shadow = backend.shadow
+            wanted = backend.shadow.rate if backend.shadow.concurrency else 0.0
             rate = before.get(backend.name)
-            if rate is None or rate.rate != shadow.rate:
-                rate = Rate(shadow.rate, now)
-            self._by_name[backend.name] = rate
-            self._rates.append(rate if shadow.concurrency else None)
+            self._rates.append(Rate(wanted, now) if rate is None or rate.rate != wanted else rate)
 
     # -- what the data plane says -------------------------------------------------------------------------------
 
@@ -148,7 +146,7 @@ class Lifting:
         if not self._sampler.takes(chances.route, chances.percent):
             return None
         rate = self._rates[other]
-        if rate is None or not rate.takes(exchange.started_at):
+        if not rate.takes(exchange.started_at):
             self._drop(exchange, Why.BUDGET)
             return None
         return Capture(self._body_limit, self._room)

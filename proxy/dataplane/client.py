@@ -30,9 +30,8 @@ _UPLOAD: Final = 3
 _FIRST_BYTE: Final = 4
 _STREAM: Final = 5
 
-_COPIED_BYTES: Final = (
-    8_192  # of a body, to write it with its head in one piece; beyond, two pieces cost less
-)
+# Of a body, to write it with its head in one piece; beyond, two pieces cost less.
+_COPIED_BYTES: Final = 8_192
 _PIPELINE_BYTES: Final = 65_536  # of requests sent ahead; more is left in the socket
 
 
@@ -305,12 +304,12 @@ class ClientConnection:
         cookie = self._edge.own_cookie(exchange, head)
         self._note(exchange, payload)
         body = self._framed(payload, done) if self._chunked else payload
-        if len(body) > _COPIED_BYTES:
-            out = compose.response_bytes(head, self._chunked, connection, cookie)
-            self._transport.writelines((out, body))
-        else:
-            out = compose.response_bytes(head, self._chunked, connection, cookie, body)
+        copied = len(body) <= _COPIED_BYTES
+        out = compose.response_bytes(head, self._chunked, connection, cookie, body if copied else b"")
+        if copied:
             sending.write(self._transport, self._descriptor, out)
+        else:
+            self._transport.writelines((out, body))
         self._sent(exchange, done, now)
 
     def answer_more(self, payload: bytes, done: bool, now: float) -> None:

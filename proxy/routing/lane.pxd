@@ -6,7 +6,7 @@ cdef class Verdict:
 
 
 cdef class Lane:
-    cdef readonly object table, route, group
+    cdef readonly object table, route
     cdef readonly long long body_limit
     cdef readonly bint may_repeat, cookie_for_all, cookie_for_visitors
     cdef readonly bytes salt, sticky_header

@@ -63,7 +63,6 @@ class Lane:
         "cookie_for_all",
         "cookie_for_visitors",
         "from_backend",
-        "group",
         "guarded_headers",
         "guarded_queries",
         "guarded_sessions",
@@ -89,7 +88,7 @@ class Lane:
         self.cookie_for_all = table.cookie_for_all
         self.cookie_for_visitors = table.cookie_for_visitors
         self._verdicts: dict[tuple[int, Reason], Verdict] = {}
-        group = self.group = route.group
+        group = route.group
         self.settled: Verdict | None = None
         if group is None:
             self.from_backend = table.legacy
