@@ -102,7 +102,7 @@ class Worker:
                 edge.set_health(up)
             case control.Shares(shares=shares) if edge is not None:
                 with edge.stalls.during("install"):
-                    edge.install(edge.table.with_shares(shares))
+                    self._switch(edge, edge.table.with_shares(shares))
             case control.Count() if edge is not None:
                 with edge.stalls.during("count"):
                     control.send(writer, self._counted(edge))
@@ -140,9 +140,13 @@ class Worker:
             table = self._unpacker.table(packed)
         await asyncio.sleep(0)
         with edge.stalls.during("install"):
-            edge.install(table)
-            self._compare(edge)
+            self._switch(edge, table)
             gc.freeze()
+
+    def _switch(self, edge: Edge, table: Table) -> None:
+        """New requests are decided by `table`, and compared by it."""
+        edge.install(table)
+        self._compare(edge)
 
     def _compare(self, edge: Edge) -> None:
         """Have exchanges compared, where the configuration says so."""
